@@ -1,0 +1,1 @@
+//! An M:N scheduler of stackful tasks.
