@@ -17,8 +17,9 @@ pub const MAX_ARGUMENTS: usize = 10;
 /// The first six are those of the System V calling convention, because some readers
 /// (bpftrace 0.17) know no others.
 #[cfg(not(target_arch = "aarch64"))]
-pub const ARGUMENT_REGISTERS: [&str; MAX_ARGUMENTS] =
-    ["rdi", "rsi", "rdx", "rcx", "r8", "r9", "rax", "r10", "r11", "r12"];
+pub const ARGUMENT_REGISTERS: [&str; MAX_ARGUMENTS] = [
+    "rdi", "rsi", "rdx", "rcx", "r8", "r9", "rax", "r10", "r11", "r12",
+];
 
 /// Where argument `i` of every probe lives when it fires.
 #[cfg(target_arch = "aarch64")]
@@ -86,7 +87,15 @@ pub const PROBES: [Probe; 13] = [
     event("exit", &["task", "site", "outcome"]),
     event(
         "stack_grow",
-        &["task", "site", "old_bytes", "new_bytes", "fault_pc", "sp", "fp"],
+        &[
+            "task",
+            "site",
+            "old_bytes",
+            "new_bytes",
+            "fault_pc",
+            "sp",
+            "fp",
+        ],
     ),
     ledger(
         "ledger",
@@ -105,7 +114,17 @@ pub const PROBES: [Probe; 13] = [
     ledger("parked", &["site", "reason", "stalled", "oldest_ns"]),
     ledger(
         "stall",
-        &["task", "site", "reason", "resource", "owner", "parked_ns", "pc", "sp", "fp"],
+        &[
+            "task",
+            "site",
+            "reason",
+            "resource",
+            "owner",
+            "parked_ns",
+            "pc",
+            "sp",
+            "fp",
+        ],
     ),
     ledger("unstall", &["task", "site", "reason", "parked_ns"]),
     ledger("pool", &["site", "retained_bytes", "hits", "misses"]),
@@ -126,7 +145,18 @@ pub const PROBES: [Probe; 13] = [
     ),
     ledger(
         "task",
-        &["task", "site", "state", "reason", "resource", "owner", "parked_ns", "pc", "sp", "fp"],
+        &[
+            "task",
+            "site",
+            "state",
+            "reason",
+            "resource",
+            "owner",
+            "parked_ns",
+            "pc",
+            "sp",
+            "fp",
+        ],
     ),
 ];
 
@@ -162,11 +192,19 @@ impl ProbeId {
 }
 
 const fn event(name: &'static str, arguments: &'static [&'static str]) -> Probe {
-    Probe { name, family: Family::Event, arguments }
+    Probe {
+        name,
+        family: Family::Event,
+        arguments,
+    }
 }
 
 const fn ledger(name: &'static str, arguments: &'static [&'static str]) -> Probe {
-    Probe { name, family: Family::Ledger, arguments }
+    Probe {
+        name,
+        family: Family::Ledger,
+        arguments,
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +221,10 @@ mod tests {
 
     #[test]
     fn no_probe_has_more_arguments_than_registers() {
-        assert!(PROBES.iter().all(|probe| probe.arguments.len() <= MAX_ARGUMENTS));
+        assert!(
+            PROBES
+                .iter()
+                .all(|probe| probe.arguments.len() <= MAX_ARGUMENTS)
+        );
     }
 }

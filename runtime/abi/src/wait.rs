@@ -179,8 +179,16 @@ mod tests {
 
     #[test]
     fn classes_are_the_contracts() {
-        let of = |class| Reason::ALL.into_iter().filter(|r| r.class() == class).count();
-        assert_eq!((of(Class::Blocked), of(Class::Waiting), of(Class::Idle)), (5, 6, 5));
+        let of = |class| {
+            Reason::ALL
+                .into_iter()
+                .filter(|r| r.class() == class)
+                .count()
+        };
+        assert_eq!(
+            (of(Class::Blocked), of(Class::Waiting), of(Class::Idle)),
+            (5, 6, 5)
+        );
         assert_eq!(Reason::Semaphore.class(), Class::Blocked);
         assert_eq!(Reason::ChanRecv.class(), Class::Waiting);
         assert_eq!(Reason::Sleep.class(), Class::Idle);

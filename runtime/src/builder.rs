@@ -1,0 +1,322 @@
+//! Starting a runtime and ending it: [`Runtime::run`] and its settings.
+
+use std::{fmt, io, num::NonZero, panic::Location, sync::Arc, time::Duration};
+
+use crate::monitor;
+use crate::sched::{
+    handle::Handle,
+    handoff::WatchedRuntime,
+    shared::{Settings, Shared},
+    shutdown,
+};
+use crate::site::Site;
+use crate::stack;
+use crate::task::{self, JoinError};
+
+/// Stack limit of tasks that set none.
+const STACK_LIMIT_BYTES: usize = 256 * 1024;
+/// How long a park may last before it is a stall.
+const STALL_PERIOD: Duration = Duration::from_secs(10);
+
+/// The runtime with its default settings; [`Builder`] has the others.
+#[derive(Debug)]
+pub struct Runtime(());
+
+impl Runtime {
+    /// Runs `main` as the root task, and returns what it returned.
+    ///
+    /// The call starts the workers, waits for `main`, and ends the workers: each at the next
+    /// point where its task parks, yields or ends. A task that reaches no such point keeps
+    /// `run` from returning. Tasks that are still alive then are *abandoned*: see
+    /// [`Finished::leftover`].
+    ///
+    /// ```
+    /// use runtime::{Runtime, spawn};
+    ///
+    /// let sum = Runtime::run(|| {
+    ///     let tasks: Vec<_> = (0..10).map(|i| spawn(move || i * i)).collect();
+    ///     tasks.into_iter().map(|task| task.join().unwrap()).sum::<u64>()
+    /// });
+    /// assert_eq!(sum, 285);
+    /// ```
+    ///
+    /// # Panics
+    /// With what `main` panicked with; inside a task; where threads cannot be started.
+    #[track_caller]
+    pub fn run<F, T>(main: F) -> T
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Builder::new().run(main)
+    }
+}
+
+/// What [`Builder::try_run`] gives back.
+#[derive(Debug)]
+pub struct Finished<T> {
+    /// What `main` returned, or how it panicked.
+    pub result: Result<T, JoinError>,
+    /// The tasks that were alive when the workers had stopped, by site, the most numerous
+    /// first. They are counted as cancelled, and whoever joins them gets an error.
+    ///
+    /// A task that had never run is dropped. One that had begun is abandoned: it never runs
+    /// again, nothing of it is unwound, and its stack is leaked, because others may hold
+    /// references into it. A program that runs many runtimes should end its tasks itself.
+    pub leftover: Vec<Leftover>,
+}
+
+/// Tasks of one site that were alive when a runtime ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Leftover {
+    site: &'static Site,
+    tasks: u64,
+}
+
+impl Leftover {
+    /// The line that spawned them: `file:line:column`.
+    #[must_use]
+    pub fn site(&self) -> String {
+        self.site.to_string()
+    }
+
+    /// The static name of their builder.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        self.site.name()
+    }
+
+    /// How many there were.
+    #[must_use]
+    pub fn tasks(&self) -> u64 {
+        self.tasks
+    }
+}
+
+impl fmt::Display for Leftover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {}", self.tasks, self.site)
+    }
+}
+
+/// Why a runtime could not run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The caller is a task: the nested runtime would block its worker.
+    #[error("a runtime cannot run inside a task: spawn tasks there, or start a thread for it")]
+    Nested,
+    /// The number of workers is zero or too large.
+    #[error("a runtime needs 1 to {max} workers, not {workers}", max = Builder::MAX_WORKERS)]
+    Workers {
+        /// The number asked for.
+        workers: usize,
+    },
+    /// The system would not start a thread.
+    #[error("cannot start a worker thread")]
+    Thread(#[from] io::Error),
+}
+
+/// Settings of a runtime.
+///
+/// ```
+/// use runtime::Builder;
+///
+/// let finished = Builder::new().workers(2).thread_name("indexer").try_run(|| 7).unwrap();
+/// assert_eq!(finished.result.unwrap(), 7);
+/// assert!(finished.leftover.is_empty());
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Builder {
+    settings: Settings,
+    fixed_stacks: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Builder {
+    /// The most workers that a runtime may have.
+    pub const MAX_WORKERS: usize = 1024;
+
+    /// As many workers as the process may use cores, stacks of up to 256 KiB that grow on
+    /// demand, a stall period of 10 s, threads named `worker-0` and so on.
+    pub fn new() -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let settings = Settings {
+            workers: workers.min(Self::MAX_WORKERS),
+            stack_limit: STACK_LIMIT_BYTES,
+            stall_period: STALL_PERIOD,
+            thread_name: "worker".to_owned(),
+        };
+        Self {
+            settings,
+            fixed_stacks: false,
+        }
+    }
+
+    /// How many workers run tasks at a time.
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.settings.workers = workers;
+        self
+    }
+
+    /// The most that the stack of a task may grow to, in bytes, if the task's own builder
+    /// sets nothing else.
+    pub fn stack_limit(mut self, bytes: usize) -> Self {
+        self.settings.stack_limit = bytes;
+        self
+    }
+
+    /// How long a park may last before observers are told of it as a stall.
+    pub fn stall_period(mut self, period: Duration) -> Self {
+        self.settings.stall_period = period;
+        self
+    }
+
+    /// The first part of the names of worker threads.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Self {
+        self.settings.thread_name = name.into();
+        self
+    }
+
+    /// Opens stacks whole instead of growing them: no fault at any edge, no growth events.
+    /// Holds for the process from the first runtime that asks for it.
+    pub fn fixed_stacks(mut self, fixed: bool) -> Self {
+        self.fixed_stacks = fixed;
+        self
+    }
+
+    /// Runs `main` as [`Runtime::run`] does.
+    ///
+    /// # Panics
+    /// With what `main` panicked with, and where [`Builder::try_run`] gives an error.
+    #[track_caller]
+    pub fn run<F, T>(self, main: F) -> T
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let finished = match self.try_run(main) {
+            Ok(finished) => finished,
+            Err(error) => panic!("{error}"),
+        };
+        match finished.result {
+            Ok(value) => value,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Runs `main`, and reports how it and the other tasks ended.
+    ///
+    /// # Errors
+    /// [`RunError`] if the runtime could not start; `main` has not run then.
+    #[track_caller]
+    pub fn try_run<F, T>(self, main: F) -> Result<Finished<T>, RunError>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let location = Location::caller();
+        self.check()?;
+        if self.fixed_stacks {
+            stack::set_fixed(true);
+        }
+        let running = Running::start(&self.settings)?;
+        let root = task::Builder::new().name("main").service(true);
+        let main = Handle::of(running.shared).spawn_at(root, location, main);
+        let result = main.join();
+        Ok(Finished {
+            result,
+            leftover: running.end(),
+        })
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        if task::current().is_some() {
+            return Err(RunError::Nested);
+        }
+        let workers = self.settings.workers;
+        match workers {
+            1..=Self::MAX_WORKERS => Ok(()),
+            _ => Err(RunError::Workers { workers }),
+        }
+    }
+}
+
+/// A runtime between its start and its end.
+struct Running {
+    shared: &'static Shared,
+    watch: monitor::WatchId,
+}
+
+impl Running {
+    fn start(settings: &Settings) -> Result<Self, RunError> {
+        let shared = Shared::acquire(settings);
+        let watched = WatchedRuntime::new(shared, settings.thread_name.clone());
+        let watch = monitor::register(Arc::new(watched), settings.stall_period);
+        let running = Self { shared, watch };
+        for index in 0..settings.workers {
+            assert!(
+                shared.processor(index).claim(),
+                "a new run owns no processor"
+            );
+            if let Err(error) = shared.threads.start(shared, index, &settings.thread_name) {
+                running.end();
+                return Err(RunError::Thread(error));
+            }
+        }
+        Ok(running)
+    }
+
+    /// Stops the workers and ends the tasks that are left.
+    fn end(self) -> Vec<Leftover> {
+        self.shared.stop();
+        // Before the threads are joined: the monitor starts threads too.
+        monitor::deregister(self.watch);
+        self.shared.threads.join_all();
+        let by_site = shutdown::end_leftover(self.shared);
+        self.shared.release();
+        let by_site = by_site.into_values();
+        let mut leftover: Vec<_> = by_site
+            .map(|(site, tasks)| Leftover { site, tasks })
+            .collect();
+        leftover.sort_by_key(|leftover| std::cmp::Reverse(leftover.tasks));
+        leftover
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{spawn, yield_now};
+
+    /// Small enough for Miri: spawn, yield, park, join, a panic, and the end of a runtime.
+    #[test]
+    fn a_small_program_runs_from_its_start_to_its_end() {
+        let finished = Builder::new().workers(2).try_run(|| {
+            let tasks: Vec<_> = (0..4_u32)
+                .map(|number| {
+                    spawn(move || {
+                        yield_now();
+                        spawn(move || number * 2).join().unwrap()
+                    })
+                })
+                .collect();
+            let panics = spawn(|| std::panic::resume_unwind(Box::new("no message")));
+            assert!(panics.join().unwrap_err().is_panic());
+            tasks
+                .into_iter()
+                .map(|task| task.join().unwrap())
+                .sum::<u32>()
+        });
+        let finished = finished.unwrap();
+        assert_eq!(finished.result.unwrap(), 12);
+        assert!(finished.leftover.is_empty());
+    }
+}

@@ -1,0 +1,97 @@
+//! Steps of the channel's protocol that a test from outside cannot force: unwinding waiters,
+//! wake-ups for nothing.
+
+use super::*;
+
+/// A receiver that has found the channel empty and is about to park.
+fn waiting_receiver<T>(channel: &Channel<T>) -> Place<'_, T> {
+    let mut place = Place {
+        channel,
+        end: End::Receiving,
+        ticket: None,
+    };
+    assert!(matches!(
+        channel.look_to_receive(Some(&mut place)),
+        Look::Wait((), _)
+    ));
+    place
+}
+
+fn is_woken<T>(place: &Place<'_, T>) -> bool {
+    let ticket = place.ticket.expect("it waits");
+    place
+        .channel
+        .with_state(|state| !state.side(place.end).waiting.holds(ticket))
+}
+
+#[test]
+fn a_woken_receiver_that_unwinds_passes_its_wake_up_on() {
+    let channel = Channel::new(1);
+    let first = waiting_receiver(&channel);
+    let mut second = waiting_receiver(&channel);
+    assert_eq!(channel.try_send(7), Ok(()));
+    assert!(is_woken(&first) && !is_woken(&second));
+    drop(first);
+    assert!(is_woken(&second));
+    assert!(matches!(
+        channel.look_to_receive(Some(&mut second)),
+        Look::Done(7)
+    ));
+}
+
+#[test]
+fn a_receiver_that_unwinds_before_it_is_woken_takes_no_wake_up_along() {
+    let channel = Channel::new(1);
+    let first = waiting_receiver(&channel);
+    let second = waiting_receiver(&channel);
+    drop(first);
+    assert!(!is_woken(&second));
+    assert_eq!(channel.try_send(7), Ok(()));
+    assert!(is_woken(&second));
+}
+
+#[test]
+fn a_woken_receiver_that_finds_nothing_waits_again() {
+    let channel = Channel::new(1);
+    let mut place = waiting_receiver(&channel);
+    assert_eq!(channel.try_send(7), Ok(()));
+    assert_eq!(channel.try_recv(), Ok(7), "another one is quicker");
+    assert!(matches!(
+        channel.look_to_receive(Some(&mut place)),
+        Look::Wait((), _)
+    ));
+    assert!(!is_woken(&place));
+}
+
+#[test]
+fn a_receiver_that_is_woken_for_no_reason_keeps_its_place() {
+    let channel = Channel::<u8>::new(1);
+    let mut place = waiting_receiver(&channel);
+    let before = place.ticket;
+    assert!(matches!(
+        channel.look_to_receive(Some(&mut place)),
+        Look::Wait((), _)
+    ));
+    assert_eq!(place.ticket, before);
+}
+
+#[test]
+fn a_woken_sender_that_unwinds_passes_its_wake_up_on() {
+    let channel = Channel::new(1);
+    assert_eq!(channel.try_send(1), Ok(()));
+    let mut places = [(); 2].map(|()| {
+        let mut place = Place {
+            channel: &channel,
+            end: End::Sending,
+            ticket: None,
+        };
+        assert!(matches!(
+            channel.look_to_send(2, Some(&mut place)),
+            Look::Wait(2, _)
+        ));
+        Some(place)
+    });
+    assert_eq!(channel.try_recv(), Ok(1));
+    drop(places[0].take());
+    assert!(places[1].as_ref().is_some_and(is_woken));
+}

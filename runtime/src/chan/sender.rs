@@ -1,0 +1,79 @@
+//! The sending end of a channel: a counted handle.
+
+use std::fmt;
+
+use super::channel::{Channel, End};
+use super::error::{SendError, TrySendError};
+use crate::primitive::Arc;
+
+/// Sends messages into a channel made by [`bounded`](super::bounded).
+///
+/// Clones send into the same channel. When the last one is dropped, receivers get what is
+/// still in it and then an error.
+pub struct Sender<T> {
+    channel: Arc<Channel<T>>,
+}
+
+impl<T> Sender<T> {
+    pub(super) fn new(channel: Arc<Channel<T>>) -> Self {
+        Self { channel }
+    }
+
+    /// Sends a message, parking the task (or blocking the foreign thread) while the channel
+    /// is full.
+    ///
+    /// # Errors
+    ///
+    /// If every receiver is gone, also while it waits; the error holds the message.
+    pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        self.channel.send(message)
+    }
+
+    /// Sends a message if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// If the channel is full or every receiver is gone; the error holds the message.
+    pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        self.channel.try_send(message)
+    }
+
+    /// Messages in the channel now.
+    pub fn len(&self) -> usize {
+        self.channel.len()
+    }
+
+    /// Whether the channel holds no message now.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Messages that the channel can hold.
+    pub fn capacity(&self) -> usize {
+        self.channel.capacity()
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        self.channel.open(End::Sending);
+        Self {
+            channel: Arc::clone(&self.channel),
+        }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.channel.close(End::Sending);
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Sender")
+            .field("capacity", &self.capacity())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! The monitor: one thread per process that looks after all its runtimes and tells observers.
+//!
+//! It sleeps 500 ms when there is nothing to do, 100 ms while a ledger probe is armed, and 10 ms
+//! only while some runtime has work waiting and all its workers busy. Nobody else ever fires a
+//! ledger probe, so a worker never traps for being watched. It starts with the first runtime and
+//! lasts as long as the process: what was counted stays true when all runtimes have ended.
+//!
+//! | file | what |
+//! |---|---|
+//! | `watch.rs` | the runtimes it looks after |
+//! | `reporter.rs` | what to tell in a tick, within its bounds (pure) |
+//! | `sites.rs`, `pairs.rs`, `names.rs` | what there is to tell of each kind |
+//! | `rotation.rs` | changes first, everything again in time |
+//! | `scan.rs` | finds stalls in the table of parks |
+//! | `source.rs` | what the reporter reads: the process, or a model in tests |
+//! | `dump.rs` | every task once, for a dump |
+//! | `fire.rs` | the probes themselves |
+//!
+//! A child of a fork has no monitor, and its probes are disarmed for ever (`pthread_atfork`).
+//! Miri and loom have none either.
+
+mod dump;
+mod fire;
+mod names;
+mod pairs;
+mod reporter;
+mod rotation;
+mod scan;
+mod sites;
+mod source;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub(crate) use watch::{Gauges, WatchId, Watched};
+
+use crate::ledger::stall;
+use crate::primitive::static_sync::{Arc, OnceLock};
+use crate::sys::clock::{duration_ns, monotonic_ns};
+use crate::sys::fork::on_fork_in_child;
+use crate::{probe, stack};
+use dump::Dump;
+use reporter::{Hit, Reporter, Wanted};
+use runtime_abi::MAX_HITS_PER_TICK;
+use source::{Process, Source};
+use std::thread::Thread;
+use std::time::Duration;
+use watch::watches;
+
+/// How long the monitor sleeps when there is nothing to do.
+const IDLE_NS: u64 = 500_000_000;
+
+/// The tick of the reports.
+const REPORT_NS: u64 = 100_000_000;
+
+/// How long it sleeps while work waits and all workers are busy.
+const BUSY_NS: u64 = 10_000_000;
+
+/// How often stacks and signal handlers are looked after.
+const UPKEEP_NS: u64 = 1_000_000_000;
+
+/// Stacks whose pages are given back in one upkeep, at most.
+const STACKS_PER_UPKEEP: usize = 1_024;
+
+static MONITOR: OnceLock<Thread> = OnceLock::new();
+
+/// Starts to look after a runtime; starts the process's monitor if it is the first.
+///
+/// In the child of a fork nobody looks: the runtime works, without hog detection and reports.
+#[must_use]
+pub(crate) fn register(watched: Arc<dyn Watched>, stall_period: Duration) -> WatchId {
+    if probe::is_disarmed() {
+        return WatchId::NOBODY;
+    }
+    let id = watches().add(watched, duration_ns(stall_period));
+    if !cfg!(any(miri, loom)) {
+        MONITOR.get_or_init(start);
+    }
+    id
+}
+
+/// Stops looking after a runtime. Once it returns, none of its functions runs or is called.
+/// Not to be called from these functions.
+pub(crate) fn deregister(id: WatchId) {
+    if !probe::is_disarmed() {
+        // Dropped after the lock: it may be the last reference to the runtime.
+        let watched = watches().remove(id);
+        drop(watched);
+    }
+}
+
+/// Makes the monitor look at once. Cheap; callable from anywhere but a signal handler.
+pub(crate) fn kick() {
+    if let Some(monitor) = MONITOR.get() {
+        monitor.unpark();
+    }
+}
+
+fn start() -> Thread {
+    probe::keep();
+    on_fork_in_child(disarm);
+    stall::publish_tick(monotonic_ns());
+    let thread = std::thread::Builder::new()
+        .name("monitor".into())
+        .stack_size(256 << 10);
+    let monitor = thread
+        .spawn(run)
+        .expect("a process can start its monitor's thread");
+    monitor.thread().clone()
+}
+
+extern "C" fn disarm() {
+    probe::disarm();
+}
+
+fn run() {
+    // Without its monitor a process would lie to its observers: better none.
+    let _abort = AbortOnPanic;
+    let mut monitor = Monitor::default();
+    loop {
+        let now_ns = monotonic_ns();
+        let sleep_ns = monitor.look(now_ns);
+        stall::publish_tick(now_ns + sleep_ns);
+        std::thread::park_timeout(Duration::from_nanos(sleep_ns));
+    }
+}
+
+/// Dropped only when the monitor's thread panics (the message is out by then).
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
+/// The state of the monitor's thread.
+#[derive(Default)]
+struct Monitor {
+    reporter: Option<Box<Reporter>>,
+    dump: Dump,
+    hits: Vec<Hit>,
+    next_report_ns: u64,
+    next_upkeep_ns: u64,
+}
+
+impl Monitor {
+    /// Does all that is due now; returns for how long there is nothing to do.
+    fn look(&mut self, now_ns: u64) -> u64 {
+        let busy = watches().tick(now_ns);
+        if now_ns >= self.next_upkeep_ns {
+            self.next_upkeep_ns = now_ns + UPKEEP_NS;
+            stack::watch_signal_handlers();
+            stack::give_back(STACKS_PER_UPKEEP);
+        }
+        let report_ns = self.look_for_observers(now_ns);
+        if busy {
+            report_ns.min(BUSY_NS)
+        } else {
+            report_ns
+        }
+    }
+
+    /// Reports if it is time and somebody listens; returns for how long there is no need to.
+    fn look_for_observers(&mut self, now_ns: u64) -> u64 {
+        let wanted = Wanted {
+            sums: probe::ledger_armed() || probe::monitor_armed(),
+            stalls: probe::parked_armed() || probe::stall_armed() || probe::unstall_armed(),
+        };
+        if wanted == Wanted::default() && !probe::task_armed() {
+            self.reporter = None;
+            self.dump = Dump::default();
+            return IDLE_NS;
+        }
+        if now_ns >= self.next_report_ns {
+            // On a grid of ticks, so that a late one does not delay all that follow.
+            let late_ns = now_ns - self.next_report_ns;
+            let on_grid = now_ns - if late_ns < REPORT_NS { late_ns } else { 0 };
+            self.next_report_ns = on_grid + REPORT_NS;
+            self.report(now_ns, wanted);
+        }
+        // Firing took time: it counts as slept.
+        self.next_report_ns.saturating_sub(monotonic_ns())
+    }
+
+    fn report(&mut self, now_ns: u64, wanted: Wanted) {
+        let (gauges, stall_period_ns) = {
+            let watches = watches();
+            (watches.gauges(), watches.stall_period_ns())
+        };
+        self.hits.clear();
+        let reporter = self.reporter.get_or_insert_default();
+        reporter.tick(now_ns, stall_period_ns, wanted, &Process, &mut self.hits);
+        for &hit in &self.hits {
+            fire::fire(hit, &gauges, stall_period_ns);
+        }
+        let budget = MAX_HITS_PER_TICK - self.hits.len();
+        self.dump.tick(Process.slots(), budget, fire::fire_task);
+    }
+}

@@ -1,0 +1,115 @@
+//! A processor: the run queue and the timers that one worker at a time owns, as others see it.
+//!
+//! What only the owner touches (caches of stacks, sites and slots) is in `worker.rs`. A
+//! processor's ownership never moves while its worker runs a task, however long that takes:
+//! the others steal from it by the ordinary paths.
+
+use crate::primitive::{
+    Mutex,
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+};
+use crate::sched::{park::ThreadParker, run_queue::RunQueue};
+use crate::sys::{clock::ThreadClock, thread::ThreadId};
+use crate::task::record::Record;
+use crate::time::Timers;
+
+/// The shared face of a processor.
+#[derive(Debug)]
+pub(crate) struct Processor {
+    pub(crate) queue: RunQueue<Record>,
+    pub(crate) timers: Timers,
+    pub(crate) parker: ThreadParker,
+    /// Tasks run so far: a value that stays shows a worker that does not come back.
+    pub(crate) tick: AtomicU64,
+    /// A worker owns it.
+    pub(crate) is_owned: AtomicBool,
+    /// The monitor gave the owner up and started a spare worker: when the owner comes back
+    /// there is one too many.
+    pub(crate) is_replaced: AtomicBool,
+    /// The monitor asks the owner to look at the timers.
+    pub(crate) look_at_timers: AtomicBool,
+    /// Tasks spawned less tasks ended on this processor; written by the owner.
+    pub(crate) live: AtomicI64,
+    /// Steals by the owner; written by the owner.
+    pub(crate) steals: AtomicU64,
+    /// The owner's thread, as the monitor asks the kernel about it.
+    pub(crate) thread: Mutex<Option<OwnerThread>>,
+}
+
+/// Handles to the thread of a worker; both are missing under Miri.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnerThread {
+    pub(crate) clock: Option<ThreadClock>,
+    pub(crate) id: Option<ThreadId>,
+}
+
+impl OwnerThread {
+    /// Those of the calling thread.
+    pub(crate) fn current() -> Self {
+        Self {
+            clock: ThreadClock::current(),
+            id: ThreadId::current(),
+        }
+    }
+}
+
+impl Processor {
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: RunQueue::new(),
+            timers: Timers::new(),
+            parker: ThreadParker::new(),
+            tick: AtomicU64::new(0),
+            is_owned: AtomicBool::new(false),
+            is_replaced: AtomicBool::new(false),
+            look_at_timers: AtomicBool::new(false),
+            live: AtomicI64::new(0),
+            steals: AtomicU64::new(0),
+            thread: Mutex::new(None),
+        }
+    }
+
+    /// Tasks queued here; a guess for all but the owner.
+    pub(crate) fn queued(&self) -> usize {
+        self.queue.len() + usize::from(self.queue.has_next())
+    }
+
+    /// Takes an unowned processor.
+    pub(crate) fn claim(&self) -> bool {
+        let free = (false, true);
+        self.is_owned
+            .compare_exchange(free.0, free.1, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// The owner says which thread it is, or that it leaves.
+    pub(crate) fn set_thread(&self, thread: Option<OwnerThread>) {
+        *self
+            .thread
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = thread;
+    }
+
+    /// The owner's thread.
+    pub(crate) fn thread(&self) -> Option<OwnerThread> {
+        *self
+            .thread
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Adds to the live count; the owner's.
+    #[inline]
+    pub(crate) fn add_live(&self, delta: i64) {
+        let live = self.live.load(Ordering::Relaxed);
+        self.live.store(live + delta, Ordering::Relaxed);
+    }
+
+    /// Sets everything but the queues to what a new processor has; for the next run.
+    pub(crate) fn reset(&self) {
+        self.is_owned.store(false, Ordering::Relaxed);
+        self.is_replaced.store(false, Ordering::Relaxed);
+        self.look_at_timers.store(false, Ordering::Relaxed);
+        self.live.store(0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,206 @@
+//! The part of a runtime that all its workers, wakers and the monitor share.
+//!
+//! A shared part is never freed, only used again by the next runtime of the same size: a
+//! waker on a foreign thread may still be on its way through [`Shared::make_runnable`] when
+//! the task it woke has already ended the runtime.
+
+use std::time::Duration;
+
+use crate::primitive::{
+    atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
+    static_sync::{Mutex, MutexGuard},
+};
+use crate::sched::{
+    global_queue::GlobalQueue, idle::Idle, processor::Processor, worker::Worker,
+    workers::WorkerThreads,
+};
+use crate::task::{current::with_worker, record::Record};
+
+/// What a builder decided.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) workers: usize,
+    pub(crate) stack_limit: usize,
+    pub(crate) stall_period: Duration,
+    pub(crate) thread_name: String,
+}
+
+/// One runtime.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    processors: Box<[Processor]>,
+    pub(crate) workers: usize,
+    pub(crate) global: GlobalQueue<Record>,
+    pub(crate) idle: Idle,
+    pub(crate) threads: WorkerThreads,
+    /// Set when the main function has returned: workers stop.
+    stop: AtomicBool,
+    /// Counts the runs of this shared part, from 1.
+    run: AtomicU64,
+    stack_limit: AtomicUsize,
+    /// Tasks spawned from foreign threads less those that a shutdown ended.
+    pub(crate) live: AtomicI64,
+    pub(crate) handoffs: AtomicU64,
+    /// The monitor looks often, because something is queued behind a running task.
+    pub(crate) is_watched_closely: AtomicBool,
+}
+
+/// Shared parts of runtimes that have ended.
+static UNUSED: Mutex<Vec<&'static Shared>> = Mutex::new(Vec::new());
+
+impl Shared {
+    /// A shared part for a run with these settings.
+    pub(crate) fn acquire(settings: &Settings) -> &'static Self {
+        let mut unused = lock_unused();
+        let place = unused
+            .iter()
+            .position(|shared| shared.workers == settings.workers);
+        let shared: &'static Self = match place {
+            Some(place) => unused.swap_remove(place),
+            None => Box::leak(Box::new(Self::new(settings.workers))),
+        };
+        drop(unused);
+        shared
+            .stack_limit
+            .store(settings.stack_limit, Ordering::Relaxed);
+        shared.live.store(0, Ordering::Relaxed);
+        shared.is_watched_closely.store(false, Ordering::Relaxed);
+        shared.processors.iter().for_each(Processor::reset);
+        shared.stop.store(false, Ordering::SeqCst);
+        let run = shared.run.fetch_add(1, Ordering::Relaxed) + 1;
+        shared.global.open(run);
+        shared
+    }
+
+    /// Gives the shared part of an ended run back.
+    pub(crate) fn release(&'static self) {
+        lock_unused().push(self);
+    }
+
+    fn new(workers: usize) -> Self {
+        // As many spare processors as configured ones, and a few for small machines.
+        let processors = 2 * workers + 2;
+        Self {
+            processors: (0..processors).map(|_| Processor::new()).collect(),
+            workers,
+            global: GlobalQueue::new(),
+            idle: Idle::new(),
+            threads: WorkerThreads::new(),
+            stop: AtomicBool::new(false),
+            run: AtomicU64::new(0),
+            stack_limit: AtomicUsize::new(0),
+            live: AtomicI64::new(0),
+            handoffs: AtomicU64::new(0),
+            is_watched_closely: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn processors(&self) -> &[Processor] {
+        &self.processors
+    }
+
+    pub(crate) fn processor(&self, index: usize) -> &Processor {
+        &self.processors[index]
+    }
+
+    pub(crate) fn stack_limit(&self) -> usize {
+        self.stack_limit.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn current_run(&self) -> u64 {
+        self.run.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Makes all workers end at their next scheduling point.
+    pub(crate) fn stop(&self) {
+        // SeqCst: with the lock of the sleepers' list, a worker that registers afterwards
+        // sees it before it sleeps.
+        self.stop.store(true, Ordering::SeqCst);
+        while let Some(sleeper) = self.idle.claim_any() {
+            self.processors[sleeper].parker.unpark();
+        }
+    }
+
+    /// Queues a task that was just woken: beside the waker if that is a worker of this
+    /// runtime, else for all.
+    #[inline]
+    pub(crate) fn make_runnable(&'static self, task: &'static Record) {
+        self.queue(task, Worker::push_next);
+    }
+
+    /// Queues a task behind the others of this worker; wakes nobody.
+    pub(crate) fn make_runnable_behind(&'static self, task: &'static Record) {
+        self.queue(task, Worker::push_back);
+    }
+
+    #[inline]
+    fn queue(&'static self, task: &'static Record, push: impl FnOnce(&Worker, &'static Record)) {
+        let queued = with_worker(|worker| {
+            let is_ours = std::ptr::eq(worker.shared(), self);
+            if is_ours {
+                push(worker, task);
+            }
+            is_ours
+        });
+        if queued != Some(true) {
+            self.inject(task);
+        }
+    }
+
+    /// Queues a task for any worker.
+    #[cold]
+    pub(crate) fn inject(&self, task: &'static Record) {
+        self.global.push(task);
+        self.wake_one();
+    }
+
+    /// Queues a new task if this run has not ended; `make` is called only then.
+    #[must_use]
+    pub(crate) fn inject_for(&self, run: u64, make: impl FnOnce() -> &'static Record) -> bool {
+        let queued = self.global.push_for(run, || {
+            self.live.fetch_add(1, Ordering::Relaxed);
+            make()
+        });
+        if queued {
+            self.wake_one();
+        }
+        queued
+    }
+
+    /// After a task was queued: wakes one sleeper unless someone searches already.
+    pub(crate) fn wake_one(&self) {
+        if let Some(sleeper) = self.idle.claim() {
+            self.processors[sleeper].parker.unpark();
+        }
+    }
+
+    /// Whether there is a task that a searcher could take. Next slots do not count: they
+    /// belong to their worker, unless it does not come back (see `README.md`).
+    pub(crate) fn is_work_visible(&self) -> bool {
+        self.global.len() > 0
+            || self
+                .processors
+                .iter()
+                .any(|processor| processor.queue.len() > 0)
+    }
+
+    /// The earliest deadline of all timers.
+    pub(crate) fn next_deadline_ns(&self) -> u64 {
+        let deadlines = self
+            .processors
+            .iter()
+            .map(|processor| processor.timers.next_ns());
+        deadlines.min().unwrap_or(crate::time::NEVER)
+    }
+}
+
+fn lock_unused() -> MutexGuard<'static, Vec<&'static Shared>> {
+    UNUSED
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}

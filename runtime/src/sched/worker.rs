@@ -1,0 +1,338 @@
+//! A worker: the thread that owns a processor, runs its tasks, and finds new ones.
+//!
+//! The worker lives on its thread's own stack; tasks reach it through
+//! `task::current::with_worker`. All of its fields are cells: the scheduling loop and the
+//! tasks it resumes take turns on the same thread. What the loop does next is in
+//! `schedule.rs`; how it sleeps, in `search.rs`.
+
+use std::cell::{Cell, RefCell};
+use std::panic::Location;
+
+use runtime_abi::Outcome;
+
+use crate::context::{self, Context, Switch};
+use crate::ledger::{self, Counter, Shard};
+use crate::primitive::atomic::Ordering;
+use crate::sched::{
+    processor::{OwnerThread, Processor},
+    shared::Shared,
+};
+use crate::site::{Site, SiteCache};
+use crate::stack::{self, StackCache, StackError, StackOwner};
+use crate::sys::clock;
+use crate::task::{
+    record::Record,
+    root,
+    state::{Life, Parking},
+    table::{self, SlotCache},
+};
+use crate::{monitor, probe, time::Timer};
+
+/// What a task wants of its worker when it leaves its stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// To be queued again.
+    Yield,
+    /// To be published as parked.
+    Park,
+}
+
+/// The owner's face of a processor.
+pub(crate) struct Worker {
+    pub(super) shared: &'static Shared,
+    pub(super) index: usize,
+    pub(super) processor: &'static Processor,
+    shard: &'static Shard,
+    current: Cell<Option<&'static Record>>,
+    request: Cell<Request>,
+    /// Tasks run so far, the owner's copy.
+    pub(super) tick: Cell<u64>,
+    /// Tasks run from the next slot in a row.
+    pub(super) next_streak: Cell<u32>,
+    pub(super) random: Cell<u64>,
+    /// A timer was added that may be earlier than the one a sleeper waits for.
+    pub(super) has_new_timer: Cell<bool>,
+    stacks: RefCell<StackCache>,
+    sites: RefCell<SiteCache>,
+    slots: RefCell<SlotCache>,
+}
+
+/// Runs a worker on the calling thread until its runtime stops or it is surplus. The caller
+/// has claimed the processor.
+pub(crate) fn run(shared: &'static Shared, index: usize) {
+    let signal_stack = stack::install_worker_handler();
+    let worker = Worker::new(shared, index);
+    context::set_worker_word((&raw const worker).expose_provenance());
+    worker.processor.set_thread(Some(OwnerThread::current()));
+    worker.run_tasks();
+    worker.processor.set_thread(None);
+    context::set_worker_word(0);
+    worker.retire();
+    drop(signal_stack);
+}
+
+impl Worker {
+    fn new(shared: &'static Shared, index: usize) -> Self {
+        let shard = Shard::register();
+        Self {
+            shared,
+            index,
+            processor: shared.processor(index),
+            shard,
+            current: Cell::new(None),
+            request: Cell::new(Request::Yield),
+            tick: Cell::new(0),
+            next_streak: Cell::new(0),
+            random: Cell::new(0x9e37_79b9_7f4a_7c15 ^ (index as u64 + 1)),
+            has_new_timer: Cell::new(false),
+            stacks: RefCell::new(StackCache::with_shard(shard)),
+            sites: RefCell::new(SiteCache::new()),
+            slots: RefCell::new(SlotCache::default()),
+        }
+    }
+
+    pub(crate) fn shared(&self) -> &'static Shared {
+        self.shared
+    }
+
+    #[inline]
+    pub(crate) fn current(&self) -> Option<&'static Record> {
+        self.current.get()
+    }
+
+    #[inline]
+    pub(crate) fn shard(&self) -> &'static Shard {
+        self.shard
+    }
+
+    #[inline]
+    pub(crate) fn site(
+        &self,
+        location: &'static Location<'static>,
+        name: Option<&'static str>,
+        service: bool,
+    ) -> &'static Site {
+        self.sites.borrow_mut().get(location, name, service)
+    }
+
+    #[inline]
+    pub(crate) fn take_slot(&self) -> &'static Record {
+        self.slots.borrow_mut().take()
+    }
+
+    pub(crate) fn count_spawn(&self) {
+        self.processor.add_live(1);
+    }
+
+    pub(crate) fn count_exit(&self) {
+        self.processor.add_live(-1);
+    }
+
+    /// The current task says what it wants; it switches right after.
+    #[inline]
+    pub(crate) fn ask(&self, request: Request) {
+        self.request.set(request);
+    }
+
+    /// Queues a task to run next. That wakes nobody: one small task is done sooner here than
+    /// on a core that has to wake up. A task that it displaces may be taken by others.
+    #[inline]
+    pub(crate) fn push_next(&self, task: &'static Record) {
+        if let Some(displaced) = self.processor.queue.replace_next(task) {
+            self.push_back(displaced);
+            self.shared.wake_one();
+        }
+        self.ask_for_a_close_watch();
+    }
+
+    /// Queues a task behind the others.
+    #[inline]
+    pub(crate) fn push_back(&self, task: &'static Record) {
+        if let Err(overflow) = self.processor.queue.push_back(task) {
+            self.shared.global.push_batch(overflow.0);
+        }
+    }
+
+    /// The current task may run for long with others queued behind it: from now on the
+    /// monitor looks often, until it finds nothing queued.
+    #[inline]
+    fn ask_for_a_close_watch(&self) {
+        if !self.shared.is_watched_closely.load(Ordering::Relaxed) {
+            self.start_close_watch();
+        }
+    }
+
+    #[cold]
+    fn start_close_watch(&self) {
+        if !self.shared.is_watched_closely.swap(true, Ordering::Relaxed) {
+            monitor::kick();
+        }
+    }
+
+    /// Adds a timer of the current task; returns where.
+    pub(crate) fn insert_timer(&self, timer: Timer) -> usize {
+        let timers = &self.processor.timers;
+        if timer.deadline_ns < timers.next_ns() {
+            self.has_new_timer.set(true);
+        }
+        timers.insert(timer);
+        self.index
+    }
+
+    fn run_tasks(&self) {
+        while let Some(task) = self.next_task() {
+            self.run_task(task);
+        }
+    }
+
+    /// Runs a task until it parks, yields or ends.
+    fn run_task(&self, task: &'static Record) {
+        // A task that a shutdown abandoned may still come out of a late waker's push.
+        if task.state.read().life() == Life::Abandoned {
+            return;
+        }
+        self.note_run(task);
+        loop {
+            let Some(switch) = self.resume(task) else {
+                return self.fail(task);
+            };
+            if switch == Switch::Finished {
+                return self.recycle(task);
+            }
+            match self.request.get() {
+                Request::Yield => return self.push_back(task),
+                Request::Park => match task.state.park() {
+                    // From here on the task may run elsewhere: it must not be touched.
+                    Parking::Parked => return,
+                    Parking::Token => ledger::stall::unpark(task.slot),
+                },
+            }
+        }
+    }
+
+    /// Switches to the task and back; `None` if there is no stack for it.
+    #[inline]
+    fn resume(&self, task: &'static Record) -> Option<Switch> {
+        self.current.set(Some(task));
+        task.running.store(true, Ordering::Relaxed);
+        // SAFETY: the worker owns the task: it came out of a queue, or found its token.
+        if unsafe { task.context() }.is_none() {
+            self.bind(task).ok()?;
+        }
+        // SAFETY: as above.
+        let switch = unsafe { task.context() }?.resume();
+        task.running.store(false, Ordering::Relaxed);
+        self.current.set(None);
+        Some(switch)
+    }
+
+    /// Gives the task its stack, at its first run.
+    fn bind(&self, task: &'static Record) -> Result<(), StackError> {
+        let owner = StackOwner {
+            task: task.id().as_u64(),
+            site: task.site(),
+        };
+        // SAFETY: the worker owns the task.
+        let limit = unsafe { task.stack_limit() };
+        let stack = self.stacks.borrow_mut().acquire(limit, owner)?;
+        let context = Context::new(stack, move |suspender| root::run(task, suspender));
+        // SAFETY: the worker owns the task, which has no context.
+        unsafe { task.set_context(context) };
+        Ok(())
+    }
+
+    /// Takes back what an ended task had.
+    fn recycle(&self, task: &'static Record) {
+        // SAFETY: the task's body has returned; the worker owns what is left.
+        if let Some(context) = unsafe { task.take_context() } {
+            self.stacks.borrow_mut().release(context.into_stack());
+        }
+        task.state.end();
+        self.slots.borrow_mut().give(task);
+    }
+
+    /// Ends a task for which there is no stack.
+    #[cold]
+    fn fail(&self, task: &'static Record) {
+        task.running.store(false, Ordering::Relaxed);
+        self.current.set(None);
+        note_cancelled(task);
+        self.count_exit();
+        // SAFETY: the worker owns the task.
+        if let Some(cell) = unsafe { task.take_cell() } {
+            cell.cancel("there was no memory for its stack");
+        }
+        task.state.end();
+        self.slots.borrow_mut().give(task);
+    }
+
+    #[inline]
+    fn note_run(&self, task: &'static Record) {
+        let tick = self.tick.get() + 1;
+        self.tick.set(tick);
+        self.processor.tick.store(tick, Ordering::Relaxed);
+        if probe::run_armed() {
+            self.fire_run(task);
+        }
+    }
+
+    #[cold]
+    fn fire_run(&self, task: &'static Record) {
+        let runnable_ns = match task.since_ns.swap(0, Ordering::Relaxed) {
+            0 => 0,
+            since_ns => clock::monotonic_ns().saturating_sub(since_ns),
+        };
+        let (id, site) = (task.id().as_u64(), task.site().address());
+        probe::run(id, site, self.index as u64, runnable_ns);
+    }
+
+    /// Gives everything back: to the global queue, to other processors, to the caches.
+    fn retire(&self) {
+        self.stacks.borrow_mut().drain();
+        self.slots.borrow_mut().drain();
+        self.give_work_away();
+        self.shard.retire();
+        self.processor.is_owned.store(false, Ordering::Release);
+    }
+
+    /// Moves queued tasks and timers to where other workers find them.
+    fn give_work_away(&self) {
+        let queue = &self.processor.queue;
+        let tasks: Vec<_> = queue
+            .take_next()
+            .into_iter()
+            .chain(std::iter::from_fn(|| queue.pop()))
+            .collect();
+        let others = self.shared.processors().iter().find(|other| {
+            !std::ptr::eq(*other, self.processor) && other.is_owned.load(Ordering::Relaxed)
+        });
+        if let Some(other) = others {
+            self.processor
+                .timers
+                .take_all()
+                .into_iter()
+                .for_each(|t| other.timers.insert(t));
+        }
+        if !tasks.is_empty() {
+            self.shared.global.push_batch(tasks);
+            self.shared.wake_one();
+        }
+    }
+}
+
+/// Counts and reports a task that ends without having returned.
+pub(crate) fn note_cancelled(task: &'static Record) {
+    let site = task.site();
+    ledger::shared().add(site, Counter::Cancelled, 1);
+    probe::exit(
+        task.id().as_u64(),
+        site.address(),
+        Outcome::Cancelled as u64,
+    );
+}
+
+/// Gives the slot of a task that ended outside of any worker back.
+pub(crate) fn recycle_outside(task: &'static Record) {
+    task.state.end();
+    table::give_shared(task);
+}

@@ -1,0 +1,134 @@
+//! A wait group: waits until every clone of it is gone.
+
+use std::fmt;
+use std::sync::PoisonError;
+
+use runtime_abi::Reason;
+
+use super::wait_queue::{Ticket, WaitQueue};
+use crate::primitive::{self, Arc};
+use crate::task::{self, TaskId};
+
+/// Waits for a number of tasks to get somewhere: each holds a clone and drops it there.
+///
+/// A waiting task is parked with reason `wait_group`, the group's address and the task that
+/// cloned it last.
+///
+/// # Examples
+///
+/// ```
+/// use runtime::sync::WaitGroup;
+///
+/// runtime::Builder::new().workers(2).run(|| {
+///     let group = WaitGroup::new();
+///     for _ in 0..10 {
+///         let member = group.clone();
+///         runtime::spawn(move || drop(member));
+///     }
+///     group.wait();
+/// });
+/// ```
+pub struct WaitGroup {
+    group: Arc<Group>,
+}
+
+struct Group {
+    state: primitive::Mutex<State>,
+}
+
+struct State {
+    members: usize,
+    last_added_by: TaskId,
+    waiting: WaitQueue,
+}
+
+impl WaitGroup {
+    /// A group of one: the returned handle.
+    pub fn new() -> Self {
+        let state = State {
+            members: 1,
+            last_added_by: TaskId::NONE,
+            waiting: WaitQueue::new(),
+        };
+        Self {
+            group: Arc::new(Group {
+                state: primitive::Mutex::new(state),
+            }),
+        }
+    }
+
+    /// Leaves the group and waits until every other member has left.
+    pub fn wait(self) {
+        let group = Arc::clone(&self.group);
+        drop(self);
+        let mut ticket = None;
+        while let Some(owner) = group.with_state(|state| state.wait_as(&mut ticket)) {
+            task::park(Reason::WaitGroup, group.address(), owner);
+        }
+    }
+}
+
+impl State {
+    /// Lines up while there are members; gives the owner to park with.
+    fn wait_as(&mut self, ticket: &mut Option<Ticket>) -> Option<TaskId> {
+        if self.members == 0 {
+            return None;
+        }
+        if ticket.is_none_or(|ticket| !self.waiting.holds(ticket)) {
+            *ticket = Some(self.waiting.join(task::waiter()));
+        }
+        Some(self.last_added_by)
+    }
+}
+
+impl Group {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    fn with_state<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        look(&mut state)
+    }
+}
+
+impl Clone for WaitGroup {
+    fn clone(&self) -> Self {
+        let task = task::current().unwrap_or(TaskId::NONE);
+        self.group.with_state(|state| {
+            state.members += 1;
+            state.last_added_by = task;
+        });
+        Self {
+            group: Arc::clone(&self.group),
+        }
+    }
+}
+
+impl Drop for WaitGroup {
+    fn drop(&mut self) {
+        let last = self.group.with_state(|state| {
+            state.members -= 1;
+            (state.members == 0).then(|| state.waiting.pop_all())
+        });
+        if let Some(waiters) = last {
+            waiters.unpark();
+        }
+    }
+}
+
+impl Default for WaitGroup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for WaitGroup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let members = self.group.with_state(|state| state.members);
+        formatter
+            .debug_struct("WaitGroup")
+            .field("members", &members)
+            .finish()
+    }
+}

@@ -1,0 +1,268 @@
+//! The one allocation of a spawn: a task's body, later its result, and the join word.
+//!
+//! Two parties hold it, the task through [`TaskCell`] and the handle through [`HandleCell`];
+//! `join_word.rs` says who may touch what when, and who frees it. The types of body and
+//! result are erased behind a table of functions.
+
+use std::{
+    any::Any,
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+    ptr::NonNull,
+};
+
+use runtime_abi::Outcome;
+
+use crate::primitive::UnsafeCell;
+use crate::site::Site;
+use crate::task::{
+    JoinError, TaskId, Waiter,
+    join_word::{Finished, JoinWord},
+    unjoined,
+};
+
+/// What both parties see.
+struct Header {
+    word: JoinWord,
+    task: TaskId,
+    site: &'static Site,
+    waiter: UnsafeCell<Option<Waiter>>,
+    functions: &'static Functions,
+}
+
+/// What depends on the types of body and result.
+struct Functions {
+    run: unsafe fn(NonNull<Header>) -> Outcome,
+    cancel: unsafe fn(NonNull<Header>, JoinError),
+    free: unsafe fn(NonNull<Header>),
+}
+
+/// The header comes first: a pointer to it is a pointer to the whole.
+#[repr(C)]
+struct Whole<F, T> {
+    result: ResultPart<T>,
+    body: UnsafeCell<Option<F>>,
+}
+
+/// What a handle knows the type of.
+#[repr(C)]
+struct ResultPart<T> {
+    header: Header,
+    result: UnsafeCell<Option<Result<T, JoinError>>>,
+}
+
+/// The task's side.
+pub(crate) struct TaskCell(NonNull<Header>);
+
+/// The handle's side.
+pub(crate) struct HandleCell<T> {
+    part: NonNull<ResultPart<T>>,
+    owns: PhantomData<ResultPart<T>>,
+}
+
+// SAFETY: body and result are `Send` (demanded by `new`), and the join word says who touches
+// them.
+unsafe impl Send for TaskCell {}
+// SAFETY: as above; the handle gives out only `T`.
+unsafe impl<T: Send> Send for HandleCell<T> {}
+// SAFETY: a shared handle only reads the word and the header's constants.
+unsafe impl<T: Send> Sync for HandleCell<T> {}
+
+/// Allocates the cell of a new task.
+pub(crate) fn new<F, T>(task: TaskId, site: &'static Site, body: F) -> (TaskCell, HandleCell<T>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let header = Header {
+        word: JoinWord::new(),
+        task,
+        site,
+        waiter: UnsafeCell::new(None),
+        functions: Whole::<F, T>::FUNCTIONS,
+    };
+    let result: ResultPart<T> = ResultPart {
+        header,
+        result: UnsafeCell::new(None),
+    };
+    let whole = Box::new(Whole {
+        result,
+        body: UnsafeCell::new(Some(body)),
+    });
+    let pointer = NonNull::from(Box::leak(whole));
+    let handle = HandleCell {
+        part: pointer.cast(),
+        owns: PhantomData,
+    };
+    (TaskCell(pointer.cast()), handle)
+}
+
+impl<F: FnOnce() -> T, T> Whole<F, T> {
+    const FUNCTIONS: &'static Functions = &Functions {
+        run: Self::run,
+        cancel: Self::cancel,
+        free: Self::free,
+    };
+
+    /// # Safety
+    /// The pointer is to a whole of these types, and the task owns its content.
+    unsafe fn run(header: NonNull<Header>) -> Outcome {
+        // SAFETY: as the caller promises; the whole lives until the task has finished.
+        let whole = unsafe { header.cast::<Self>().as_ref() };
+        // SAFETY: the task owns the body.
+        let body = whole.body.with_mut(|body| unsafe { (*body).take() });
+        let body = body.expect("a task runs once");
+        let result = catch_unwind(AssertUnwindSafe(body));
+        let result = result.map_err(|payload| whole.result.panicked(payload));
+        let outcome = if result.is_ok() {
+            Outcome::Returned
+        } else {
+            Outcome::Panicked
+        };
+        // SAFETY: the task owns the result.
+        whole
+            .result
+            .result
+            .with_mut(|place| unsafe { *place = Some(result) });
+        outcome
+    }
+
+    /// # Safety
+    /// As for `run`, and the body is not running and never will.
+    unsafe fn cancel(header: NonNull<Header>, error: JoinError) {
+        // SAFETY: as the caller promises.
+        let whole = unsafe { header.cast::<Self>().as_ref() };
+        // SAFETY: the task owns the result.
+        whole
+            .result
+            .result
+            .with_mut(|place| unsafe { *place = Some(Err(error)) });
+        // SAFETY: the task owns the body.
+        drop(whole.body.with_mut(|body| unsafe { (*body).take() }));
+    }
+
+    /// # Safety
+    /// As for `run`, and nobody else uses the cell any more.
+    unsafe fn free(header: NonNull<Header>) {
+        // SAFETY: allocated by `new` as this type; the caller is the last.
+        let whole = unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) };
+        // SAFETY: the caller is the last.
+        let result = whole
+            .result
+            .result
+            .with_mut(|place| unsafe { (*place).take() });
+        drop(whole);
+        if let Some(Err(error)) = result {
+            unjoined::report(&error);
+        }
+    }
+}
+
+impl<T> ResultPart<T> {
+    fn panicked(&self, payload: Box<dyn Any + Send>) -> JoinError {
+        JoinError::panicked(self.header.task, self.header.site, payload)
+    }
+}
+
+impl TaskCell {
+    /// Runs the body; a panic of it becomes the result.
+    pub(crate) fn run(&self) -> Outcome {
+        let run = self.header().functions.run;
+        // SAFETY: a `TaskCell` exists once and only until the task has finished.
+        unsafe { run(self.0) }
+    }
+
+    /// The task ends without having returned: drops a body that has not begun.
+    pub(crate) fn cancel(self, reason: &'static str) {
+        let header = self.header();
+        let error = JoinError::cancelled(header.task, header.site, reason);
+        let cancel = header.functions.cancel;
+        // SAFETY: as in `run`; the caller's task runs no more.
+        unsafe { cancel(self.0, error) };
+        self.finish();
+    }
+
+    /// Hands the result over: wakes a joiner, or frees the cell if there is no handle.
+    pub(crate) fn finish(self) {
+        let header = self.header();
+        // SAFETY: the word says that the waiter was written and is ours to read.
+        let copy = || header.waiter.with(|waiter| unsafe { (*waiter).clone() });
+        match header.word.finish(copy) {
+            Finished::Handle => {}
+            Finished::Wake(waiter) => waiter.iter().for_each(Waiter::unpark),
+            Finished::Nobody => {
+                let free = header.functions.free;
+                // SAFETY: the handle is gone.
+                unsafe { free(self.0) }
+            }
+        }
+    }
+
+    /// A copy for the task's root, which runs the body while the record keeps the original
+    /// for the one who may have to abandon the task.
+    ///
+    /// # Safety
+    /// Only one of the two may finish or cancel.
+    pub(crate) unsafe fn alias(&self) -> Self {
+        Self(self.0)
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: the cell lives until the task has finished, and `finish` consumes self.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T> HandleCell<T> {
+    /// The task whose result it is.
+    pub(crate) fn task(&self) -> TaskId {
+        self.part().header.task
+    }
+
+    /// Whether the result is there.
+    pub(crate) fn is_done(&self) -> bool {
+        self.part().header.word.is_done()
+    }
+
+    /// Where a dump says that the joiner waits.
+    pub(crate) fn address(&self) -> usize {
+        self.part.as_ptr().addr()
+    }
+
+    /// Announces the one joiner; whether it must wait until `is_done`.
+    pub(crate) fn wait(&mut self, waiter: Waiter) -> bool {
+        let header = &self.part().header;
+        // SAFETY: there is one handle, which waits once: `join` consumes it.
+        header
+            .waiter
+            .with_mut(|place| unsafe { *place = Some(waiter) });
+        header.word.wait()
+    }
+
+    /// Takes the result of a task that is done, and frees the cell.
+    pub(crate) fn take(self) -> Result<T, JoinError> {
+        assert!(self.is_done(), "the result is there");
+        let part = self.part();
+        // SAFETY: done: the handle owns the result.
+        let result = part.result.with_mut(|place| unsafe { (*place).take() });
+        // Dropping self frees the cell, now without a result to report.
+        result.expect("a result is taken once")
+    }
+
+    fn part(&self) -> &ResultPart<T> {
+        // SAFETY: the cell lives at least until the handle detaches, on drop.
+        unsafe { self.part.as_ref() }
+    }
+}
+
+impl<T> Drop for HandleCell<T> {
+    fn drop(&mut self) {
+        let header = &self.part().header;
+        if !header.word.detach() {
+            return;
+        }
+        let free = header.functions.free;
+        // SAFETY: the task is done with the cell and the handle ends here.
+        unsafe { free(self.part.cast()) }
+    }
+}

@@ -1,0 +1,164 @@
+//! Join handles: waiting for a task's end and taking its result.
+
+use std::{any::Any, fmt};
+
+use runtime_abi::Reason;
+
+use crate::site::Site;
+use crate::task::{TaskId, cell::HandleCell, wait};
+
+/// The right to a task's result. Dropping it detaches the task, which goes on.
+///
+/// A detached task that panics is reported to the panic hook with its id, name and site, and
+/// counted by [`unjoined_panics`](crate::task::unjoined_panics).
+///
+/// ```
+/// let sum = runtime::Runtime::run(|| runtime::spawn(|| 1 + 2).join().unwrap());
+/// assert_eq!(sum, 3);
+/// ```
+pub struct JoinHandle<T>(HandleCell<T>);
+
+/// Why a task has no result.
+pub struct JoinError {
+    task: TaskId,
+    site: &'static Site,
+    end: End,
+}
+
+/// Why a task is cancelled when its runtime ends.
+pub(crate) const RUNTIME_ENDED: &str = "its runtime ended";
+
+enum End {
+    Panicked(Payload),
+    /// And why.
+    Cancelled(&'static str),
+}
+
+struct Payload(Box<dyn Any + Send>);
+// SAFETY: a shared reference gives no access to the payload but for the two message types,
+// which are `Sync`.
+unsafe impl Sync for Payload {}
+
+impl<T> JoinHandle<T> {
+    pub(crate) fn new(cell: HandleCell<T>) -> Self {
+        Self(cell)
+    }
+
+    /// Waits for the task's end and takes its result. On a task it parks, on any other thread
+    /// it blocks.
+    ///
+    /// # Errors
+    /// [`JoinError`] if the task panicked, or was abandoned because its runtime ended.
+    pub fn join(mut self) -> Result<T, JoinError> {
+        if !self.0.is_done() && self.0.wait(wait::waiter()) {
+            while !self.0.is_done() {
+                wait::park(Reason::Join, self.0.address(), self.0.task());
+            }
+        }
+        self.0.take()
+    }
+
+    /// The task.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.0.task()
+    }
+
+    /// Whether the task has ended, so that [`JoinHandle::join`] does not wait.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        self.0.is_done()
+    }
+}
+
+impl<T> fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JoinHandle")
+            .field("task", &self.id())
+            .finish_non_exhaustive()
+    }
+}
+
+impl JoinError {
+    pub(crate) fn panicked(
+        task: TaskId,
+        site: &'static Site,
+        payload: Box<dyn Any + Send>,
+    ) -> Self {
+        Self {
+            task,
+            site,
+            end: End::Panicked(Payload(payload)),
+        }
+    }
+
+    pub(crate) fn cancelled(task: TaskId, site: &'static Site, reason: &'static str) -> Self {
+        Self {
+            task,
+            site,
+            end: End::Cancelled(reason),
+        }
+    }
+
+    /// The task that has no result.
+    #[must_use]
+    pub fn task(&self) -> TaskId {
+        self.task
+    }
+
+    /// Whether the task panicked.
+    #[must_use]
+    pub fn is_panic(&self) -> bool {
+        matches!(self.end, End::Panicked(_))
+    }
+
+    /// Whether the task was given up without a panic: its runtime ended, or there was no
+    /// memory for its stack.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        !self.is_panic()
+    }
+
+    /// What the task panicked with, for [`std::panic::resume_unwind`].
+    ///
+    /// # Panics
+    /// If the task did not panic; ask [`JoinError::is_panic`] first.
+    #[must_use]
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        match self.end {
+            End::Panicked(payload) => payload.0,
+            End::Cancelled(_) => panic!("the task did not panic: ask is_panic first"),
+        }
+    }
+
+    /// The panic's message, where it is text.
+    fn message(payload: &Payload) -> Option<&str> {
+        let text = payload.0.downcast_ref::<&'static str>().copied();
+        text.or_else(|| payload.0.downcast_ref::<String>().map(String::as_str))
+    }
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "task {}", self.task)?;
+        if let Some(name) = self.site.name() {
+            write!(f, " {name:?}")?;
+        }
+        write!(f, " spawned at {}", self.site)?;
+        match &self.end {
+            End::Panicked(payload) => match Self::message(payload) {
+                Some(message) => write!(f, " panicked: {message}"),
+                None => f.write_str(" panicked"),
+            },
+            End::Cancelled(reason) => write!(f, " was given up: {reason}"),
+        }
+    }
+}
+
+impl fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {}

@@ -1,0 +1,259 @@
+//! The record of a task slot: everything that the scheduler knows of a task.
+//!
+//! A record lives in the table for ever and serves one task after another; the generation in
+//! its state word tells them apart. Who may touch the plain fields is written in `state.rs`:
+//! the owner of an active task, that is the queue or the worker that holds it. The atomics
+//! are written by the owner and read by anyone (the monitor, dumps), who compares the state
+//! word before and after.
+
+use std::fmt;
+
+use crate::context::{Context, RegisterCell, Suspender};
+use crate::primitive::{
+    UnsafeCell,
+    static_atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
+};
+use crate::sched::shared::Shared;
+use crate::site::Site;
+use crate::task::{TaskId, cell::TaskCell, state::StateWord};
+
+/// One slot of the table.
+#[repr(align(64))]
+pub(crate) struct Record {
+    pub(crate) state: StateWord,
+    pub(crate) slot: u32,
+    /// The generation of the current task; the owner's copy of what the state word says.
+    generation: AtomicU32,
+    site: AtomicPtr<Site>,
+    shared: AtomicPtr<Shared>,
+    /// What the task waits for; valid while it is parked.
+    pub(crate) wait: WaitFields,
+    /// When it parked, or became runnable; 0 if nobody listened then.
+    pub(crate) since_ns: AtomicU64,
+    /// The sequence of the timer that the task waits for, 0 if none.
+    pub(crate) timer: AtomicU32,
+    /// The last timer's sequence; the owner's.
+    pub(crate) timer_sequence: AtomicU32,
+    /// On a worker, not in a queue; a hint for dumps.
+    pub(crate) running: AtomicBool,
+    pub(crate) registers: RegisterCell,
+    /// `None` until the first run: queued tasks have no stack. A cell of its own: it is
+    /// borrowed by the worker for as long as the task runs.
+    context: UnsafeCell<Option<Context>>,
+    plain: UnsafeCell<Plain>,
+}
+
+/// Reason, resource and owner of the current park.
+#[derive(Debug)]
+pub(crate) struct WaitFields {
+    pub(crate) reason: AtomicU32,
+    pub(crate) resource: AtomicU64,
+    pub(crate) owner: AtomicU64,
+}
+
+/// What only the owner of the task touches.
+struct Plain {
+    /// The body and the place of its result; `None` once the task has ended.
+    cell: Option<TaskCell>,
+    suspender: Option<Suspender>,
+    stack_limit: usize,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("slot", &self.slot)
+            .finish_non_exhaustive()
+    }
+}
+
+// SAFETY: the plain fields are touched only by the owner of the task (see `state.rs`), and
+// ownership is handed over with release and acquire; all else is atomic.
+unsafe impl Sync for Record {}
+// SAFETY: as above; nothing in a record is bound to a thread.
+unsafe impl Send for Record {}
+
+impl Record {
+    pub(crate) fn new(slot: u32) -> Self {
+        Self {
+            state: StateWord::new(),
+            slot,
+            generation: AtomicU32::new(0),
+            site: AtomicPtr::new(std::ptr::null_mut()),
+            shared: AtomicPtr::new(std::ptr::null_mut()),
+            wait: WaitFields {
+                reason: AtomicU32::new(0),
+                resource: AtomicU64::new(0),
+                owner: AtomicU64::new(0),
+            },
+            since_ns: AtomicU64::new(0),
+            timer: AtomicU32::new(0),
+            timer_sequence: AtomicU32::new(0),
+            running: AtomicBool::new(false),
+            registers: RegisterCell::new(),
+            context: UnsafeCell::new(None),
+            plain: UnsafeCell::new(Plain {
+                cell: None,
+                suspender: None,
+                stack_limit: 0,
+            }),
+        }
+    }
+
+    /// Makes the vacant slot a task; the caller took it from a free list and owns the task.
+    #[inline]
+    pub(crate) fn start(
+        &'static self,
+        site: &'static Site,
+        shared: &'static Shared,
+        stack_limit: usize,
+        cell: impl FnOnce(TaskId) -> TaskCell,
+    ) -> TaskId {
+        let generation = self.state.read().generation();
+        let id = TaskId::new(self.slot, generation);
+        self.generation.store(generation, Ordering::Relaxed);
+        self.site
+            .store(std::ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+        self.shared
+            .store(std::ptr::from_ref(shared).cast_mut(), Ordering::Relaxed);
+        let cell = cell(id);
+        // SAFETY: the caller owns the task.
+        unsafe {
+            self.plain(|plain| {
+                plain.cell = Some(cell);
+                plain.stack_limit = stack_limit;
+            });
+        }
+        self.state.start();
+        id
+    }
+
+    /// The id of the current task; for its owner.
+    #[inline]
+    pub(crate) fn id(&self) -> TaskId {
+        TaskId::new(self.slot, self.generation.load(Ordering::Relaxed))
+    }
+
+    /// The site of the current task; of a slot that had one.
+    #[inline]
+    pub(crate) fn site(&self) -> &'static Site {
+        self.try_site().expect("the slot has had no task")
+    }
+
+    pub(crate) fn try_site(&self) -> Option<&'static Site> {
+        // SAFETY: null or a leaked site.
+        unsafe { self.site.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The runtime of the current task; of a slot that had one.
+    #[inline]
+    pub(crate) fn shared(&self) -> &'static Shared {
+        // SAFETY: null or a runtime's shared part, which is never freed.
+        let shared = unsafe { self.shared.load(Ordering::Acquire).as_ref() };
+        shared.expect("the slot has had no task")
+    }
+
+    /// Binds a context to the task.
+    ///
+    /// # Safety
+    /// The caller owns the task, which has no context.
+    #[inline]
+    pub(crate) unsafe fn set_context(&self, context: Context) {
+        // SAFETY: as the caller promises, nobody borrows the cell.
+        self.context
+            .with_mut(|cell| unsafe { *cell = Some(context) });
+    }
+
+    /// Unbinds the context.
+    ///
+    /// # Safety
+    /// The caller owns the task, which is not running.
+    #[inline]
+    pub(crate) unsafe fn take_context(&self) -> Option<Context> {
+        // SAFETY: as the caller promises, nobody borrows the cell.
+        self.context.with_mut(|cell| unsafe { (*cell).take() })
+    }
+
+    /// The context, if the task has run before.
+    ///
+    /// # Safety
+    /// The caller owns the task, which is not running, and uses the reference only as long.
+    #[inline]
+    #[allow(clippy::mut_from_ref, reason = "the caller owns what is borrowed")]
+    pub(crate) unsafe fn context(&self) -> Option<&mut Context> {
+        // SAFETY: as the caller promises, nobody else borrows the cell.
+        self.context.with_mut(|cell| unsafe { (*cell).as_mut() })
+    }
+
+    /// Opens the next window of the task's stack if little of the open one is left.
+    ///
+    /// # Safety
+    /// Called on the task's stack.
+    #[inline]
+    pub(crate) unsafe fn ensure_headroom(&self) {
+        // SAFETY: as the caller promises.
+        unsafe { self.suspender() }.ensure_headroom();
+    }
+
+    /// Notes the task's side of its switch.
+    ///
+    /// # Safety
+    /// Called on the task's stack.
+    pub(crate) unsafe fn set_suspender(&self, suspender: Suspender) {
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(|plain| plain.suspender = Some(suspender)) }
+    }
+
+    /// The task's side of its switch.
+    ///
+    /// # Safety
+    /// Called on the task's stack.
+    #[inline]
+    pub(crate) unsafe fn suspender(&self) -> Suspender {
+        // SAFETY: as the caller promises.
+        let suspender = unsafe { self.plain(|plain| plain.suspender) };
+        suspender.expect("a running task knows its way back")
+    }
+
+    /// Takes the body and the place of its result.
+    ///
+    /// # Safety
+    /// The caller owns the task.
+    pub(crate) unsafe fn take_cell(&self) -> Option<TaskCell> {
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(|plain| plain.cell.take()) }
+    }
+
+    /// A copy of the cell, to run the body; the original stays for `take_cell`.
+    ///
+    /// # Safety
+    /// The caller owns the task, and finishes or cancels only what `take_cell` gives.
+    pub(crate) unsafe fn alias_cell(&self) -> Option<TaskCell> {
+        let alias = |plain: &mut Plain| {
+            // SAFETY: as the caller promises.
+            plain.cell.as_ref().map(|cell| unsafe { cell.alias() })
+        };
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(alias) }
+    }
+
+    /// The limit of the task's stack in bytes.
+    ///
+    /// # Safety
+    /// The caller owns the task.
+    pub(crate) unsafe fn stack_limit(&self) -> usize {
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(|plain| plain.stack_limit) }
+    }
+
+    /// # Safety
+    /// The caller owns the task; `touch` neither switches nor comes back here.
+    #[inline(always)]
+    unsafe fn plain<R>(&self, touch: impl FnOnce(&mut Plain) -> R) -> R {
+        self.plain.with_mut(|plain| {
+            // SAFETY: as the caller promises, no other reference to the fields is live.
+            let plain = unsafe { &mut *plain };
+            touch(plain)
+        })
+    }
+}

@@ -1,0 +1,215 @@
+//! Spawning: a slot, one allocation, and a place in the run queue.
+
+use std::panic::Location;
+
+use crate::ledger::{self, Counter};
+use crate::primitive::static_atomic::Ordering;
+use crate::probe;
+use crate::sched::{shared::Shared, worker::Worker};
+use crate::site::{self, Site};
+use crate::sys::clock;
+use crate::task::{
+    JoinHandle, TaskId, cell,
+    current::{self, with_worker},
+    join::RUNTIME_ENDED,
+    record::Record,
+    table,
+};
+
+/// Spawns a task into the runtime of the calling task.
+///
+/// The line of the call is the task's *site*: what observers count it under.
+///
+/// ```
+/// let words = runtime::Runtime::run(|| {
+///     let task = runtime::spawn(|| "from a task".to_owned());
+///     task.join().unwrap()
+/// });
+/// assert_eq!(words, "from a task");
+/// ```
+///
+/// # Panics
+/// On a thread that runs no task: use [`Handle::spawn`](crate::Handle::spawn) there.
+#[track_caller]
+pub fn spawn<F, T>(body: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    Builder::new().spawn(body)
+}
+
+/// Settings of one task.
+///
+/// ```
+/// runtime::Runtime::run(|| {
+///     let worker = runtime::task::Builder::new()
+///         .name("indexer")
+///         .stack_limit(1 << 20)
+///         .spawn(|| runtime::task::name());
+///     assert_eq!(worker.join().unwrap(), Some("indexer"));
+/// });
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Builder {
+    pub(crate) name: Option<&'static str>,
+    pub(crate) stack_limit: Option<usize>,
+    pub(crate) service: bool,
+}
+
+impl Builder {
+    /// No name, the runtime's stack limit, no service.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Names the task, and makes a site of its own of the spawn's line with this name.
+    #[must_use]
+    pub fn name(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// The most that the task's stack may grow to, in bytes; rounded up to a size that the
+    /// runtime has (256 KiB to 8 MiB).
+    #[must_use]
+    pub fn stack_limit(mut self, bytes: usize) -> Self {
+        self.stack_limit = Some(bytes);
+        self
+    }
+
+    /// Declares that the task lives and waits for ever, so that nobody reports it for that.
+    #[must_use]
+    pub fn service(mut self, service: bool) -> Self {
+        self.service = service;
+        self
+    }
+
+    /// Spawns a task with these settings; see [`spawn`].
+    ///
+    /// # Panics
+    /// On a thread that runs no task.
+    #[track_caller]
+    pub fn spawn<F, T>(self, body: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let location = Location::caller();
+        let Some(parent) = current::enter() else {
+            panic_outside()
+        };
+        spawn_on_worker(self, location, parent.id(), body)
+    }
+}
+
+#[cold]
+#[track_caller]
+fn panic_outside() -> ! {
+    panic!(
+        "spawn was called on a thread that runs no task: call it inside `Runtime::run`, or \
+         take a `Handle` there and use `Handle::spawn`"
+    )
+}
+
+/// Spawns from a task, through its worker's caches.
+#[inline]
+fn spawn_on_worker<F, T>(
+    settings: Builder,
+    location: &'static Location<'static>,
+    parent: TaskId,
+    body: F,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let spawned = with_worker(|worker: &Worker| {
+        let site = worker.site(location, settings.name, settings.service);
+        let record = worker.take_slot();
+        let shared = worker.shared();
+        let handle = start(settings, site, shared, record, body);
+        worker.shard().add(site, Counter::Spawned, 1);
+        note_spawn(record, site, parent);
+        worker.count_spawn();
+        worker.push_next(record);
+        handle
+    });
+    spawned.expect("a task runs on a worker")
+}
+
+/// Spawns from any thread into a run of a runtime; a run that has ended cancels the task.
+pub(crate) fn spawn_from_outside<F, T>(
+    settings: Builder,
+    location: &'static Location<'static>,
+    shared: &'static Shared,
+    run: u64,
+    body: F,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let site = site::intern(location, settings.name, settings.service);
+    let parent = current::record().map_or(TaskId::NONE, Record::id);
+    let mut started = None;
+    let mut body = Some(body);
+    let queued = shared.inject_for(run, || {
+        let record = table::take_shared();
+        let body = body.take().expect("called once");
+        started = Some(start(settings, site, shared, record, body));
+        ledger::shared().add(site, Counter::Spawned, 1);
+        note_spawn(record, site, parent);
+        record
+    });
+    match started {
+        Some(handle) if queued => handle,
+        _ => never_started(site, body.take().expect("not called")),
+    }
+}
+
+/// The handle of a task whose runtime had ended before it was spawned.
+fn never_started<F, T>(site: &'static Site, body: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let (task, handle) = cell::new(TaskId::NONE, site, body);
+    task.cancel(RUNTIME_ENDED);
+    JoinHandle::new(handle)
+}
+
+#[inline]
+fn start<F, T>(
+    settings: Builder,
+    site: &'static Site,
+    shared: &'static Shared,
+    record: &'static Record,
+    body: F,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let limit = settings.stack_limit.unwrap_or_else(|| shared.stack_limit());
+    let mut handle = None;
+    record.start(site, shared, limit, |id| {
+        let (task, joined) = cell::new(id, site, body);
+        handle = Some(JoinHandle::new(joined));
+        task
+    });
+    handle.expect("`start` makes the cell")
+}
+
+/// Fires `spawn`, and notes since when the task is runnable if anyone listens.
+#[inline]
+fn note_spawn(record: &Record, site: &'static Site, parent: TaskId) {
+    let since_ns = if probe::run_armed() {
+        clock::monotonic_ns()
+    } else {
+        0
+    };
+    record.since_ns.store(since_ns, Ordering::Relaxed);
+    probe::spawn(record.id().as_u64(), site.address(), parent.as_u64());
+}

@@ -1,0 +1,211 @@
+//! The table of task slots: dense, grown in chunks that are never freed, one per process.
+//!
+//! Slots go from free lists to tasks and back. Every worker keeps a [`SlotCache`]; the global
+//! list takes what overflows and serves foreign threads. The monitor and dumps read the table
+//! by slot while all this goes on.
+
+use std::ptr;
+
+use runtime_abi::{Reason, TaskState};
+
+use crate::primitive::{
+    static_atomic::{AtomicPtr, AtomicU32, Ordering},
+    static_sync::{Mutex, MutexGuard},
+};
+use crate::site::Site;
+use crate::task::{
+    TaskId,
+    record::Record,
+    state::{Life, View},
+};
+
+/// Slots of one chunk.
+const CHUNK: usize = 1024;
+/// Chunks of the table: 16.7 million tasks alive at once.
+const CHUNKS: usize = 16 * 1024;
+/// Slots that move between a cache and the global list at a time.
+const BATCH: usize = 64;
+
+static TABLE: [AtomicPtr<Record>; CHUNKS] = [const { AtomicPtr::new(ptr::null_mut()) }; CHUNKS];
+/// One more than the highest slot ever handed out.
+static HIGH: AtomicU32 = AtomicU32::new(0);
+static FREE: Mutex<Vec<&'static Record>> = Mutex::new(Vec::new());
+
+/// A worker's free slots, last in first out.
+#[derive(Default)]
+pub(crate) struct SlotCache(Vec<&'static Record>);
+
+/// One parked task as the monitor reports it.
+pub(crate) struct ParkSnapshot {
+    pub(crate) task: TaskId,
+    pub(crate) site: &'static Site,
+    pub(crate) reason: Reason,
+    pub(crate) resource: u64,
+    pub(crate) owner: TaskId,
+    pub(crate) pc: u64,
+    pub(crate) sp: u64,
+    pub(crate) fp: u64,
+    pub(crate) service: bool,
+}
+
+/// One task of a dump; `park` only of a parked one.
+pub(crate) struct TaskSnapshot {
+    pub(crate) task: TaskId,
+    pub(crate) site: &'static Site,
+    pub(crate) state: TaskState,
+    pub(crate) park: Option<ParkSnapshot>,
+}
+
+impl SlotCache {
+    /// A vacant slot.
+    #[inline]
+    pub(crate) fn take(&mut self) -> &'static Record {
+        match self.0.pop() {
+            Some(record) => record,
+            None => self.refill(),
+        }
+    }
+
+    /// Gives a slot back.
+    #[inline]
+    pub(crate) fn give(&mut self, record: &'static Record) {
+        self.0.push(record);
+        if self.0.len() >= 4 * BATCH {
+            self.spill(BATCH);
+        }
+    }
+
+    /// Gives all slots back to the global list.
+    pub(crate) fn drain(&mut self) {
+        self.spill(0);
+    }
+
+    #[cold]
+    fn refill(&mut self) -> &'static Record {
+        let mut free = lock_free();
+        if free.is_empty() {
+            grow(&mut free);
+        }
+        let keep = free.len().saturating_sub(BATCH);
+        self.0.extend(free.drain(keep..));
+        self.0.pop().expect("the list was filled")
+    }
+
+    #[cold]
+    fn spill(&mut self, keep: usize) {
+        // The oldest go: the youngest are warm.
+        let spilled = self.0.len() - keep.min(self.0.len());
+        lock_free().extend(self.0.drain(..spilled));
+    }
+}
+
+/// A vacant slot for a foreign thread.
+pub(crate) fn take_shared() -> &'static Record {
+    let mut free = lock_free();
+    if free.is_empty() {
+        grow(&mut free);
+    }
+    free.pop().expect("the list was filled")
+}
+
+/// Gives a slot back from outside of any worker.
+pub(crate) fn give_shared(record: &'static Record) {
+    lock_free().push(record);
+}
+
+/// The record of a slot that was ever handed out.
+#[inline]
+pub(crate) fn get(slot: u32) -> Option<&'static Record> {
+    let chunk = TABLE.get(slot as usize / CHUNK)?;
+    // Acquire: pairs with `grow`'s release, for the records themselves.
+    let first = chunk.load(Ordering::Acquire);
+    if first.is_null() {
+        return None;
+    }
+    // SAFETY: a chunk has CHUNK records.
+    let record = unsafe { first.add(slot as usize % CHUNK) };
+    // SAFETY: chunks are never freed, and only shared references exist.
+    Some(unsafe { &*record })
+}
+
+/// One more than the highest slot ever used.
+pub(crate) fn slots() -> u32 {
+    HIGH.load(Ordering::Acquire)
+}
+
+/// The park of the task in a slot, if it is parked now; all of one park.
+pub(crate) fn parked_snapshot(slot: u32) -> Option<ParkSnapshot> {
+    task_snapshot(slot)?.park
+}
+
+/// The task in a slot, if there is one.
+pub(crate) fn task_snapshot(slot: u32) -> Option<TaskSnapshot> {
+    let record = get(slot)?;
+    loop {
+        let before = record.state.read();
+        let snapshot = read(record, before)?;
+        // Seqlock reader: the fence keeps the reads above before the second look.
+        crate::primitive::static_atomic::fence(Ordering::Acquire);
+        if record.state.read() == before {
+            return Some(snapshot);
+        }
+    }
+}
+
+fn read(record: &Record, view: View) -> Option<TaskSnapshot> {
+    let task = TaskId::new(record.slot, view.generation());
+    let site = record.try_site()?;
+    let state = match view.life() {
+        Life::Vacant | Life::Abandoned => return None,
+        Life::Parked => TaskState::Parked,
+        Life::Active if record.running.load(Ordering::Relaxed) => TaskState::Running,
+        Life::Active => TaskState::Runnable,
+    };
+    let park = (state == TaskState::Parked).then(|| read_park(record, task, site));
+    Some(TaskSnapshot {
+        task,
+        site,
+        state,
+        park,
+    })
+}
+
+fn read_park(record: &Record, task: TaskId, site: &'static Site) -> ParkSnapshot {
+    let wait = &record.wait;
+    let registers = record.registers.load();
+    ParkSnapshot {
+        task,
+        site,
+        reason: Reason::from_code(wait.reason.load(Ordering::Relaxed).into())
+            .unwrap_or(Reason::Other),
+        resource: wait.resource.load(Ordering::Relaxed),
+        owner: TaskId::from_u64(wait.owner.load(Ordering::Relaxed)),
+        pc: registers.pc,
+        sp: registers.sp,
+        fp: registers.fp,
+        service: site.is_service(),
+    }
+}
+
+/// Adds a chunk; the caller holds the free list's lock, which also guards growth.
+#[cold]
+fn grow(free: &mut Vec<&'static Record>) {
+    let first = HIGH.load(Ordering::Relaxed);
+    let chunk = first as usize / CHUNK;
+    assert!(
+        chunk < CHUNKS,
+        "more than {} tasks are alive",
+        CHUNKS * CHUNK
+    );
+    let records: Vec<Record> = (first..first + CHUNK as u32).map(Record::new).collect();
+    let records: &'static [Record] = Vec::leak(records);
+    // Release: pairs with the acquire in `get`.
+    TABLE[chunk].store(records.as_ptr().cast_mut(), Ordering::Release);
+    HIGH.store(first + CHUNK as u32, Ordering::Release);
+    // Low slots first: tables by slot stay dense.
+    free.extend(records.iter().rev());
+}
+
+fn lock_free() -> MutexGuard<'static, Vec<&'static Record>> {
+    FREE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

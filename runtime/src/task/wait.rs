@@ -1,0 +1,292 @@
+//! Parking: how a task stops until someone wakes it, and what a primitive is built from.
+//!
+//! A park is published only after the task's stack was left (`sched/worker.rs`), so the code
+//! here writes down what the task waits for and switches; the worker does the rest.
+
+use std::time::Duration;
+
+use runtime_abi::Reason;
+
+use crate::ledger::{self, Counter};
+use crate::primitive::{static_atomic::Ordering, thread};
+use crate::sched::worker::{Request, Worker};
+use crate::sys::clock;
+use crate::task::{
+    TaskId,
+    current::{self, with_worker},
+    record::Record,
+    state::Unparking,
+    table,
+};
+use crate::{probe, time};
+
+/// Someone who can be woken: a task, or a thread that is none.
+///
+/// Obtained by [`waiter`], stored by a primitive in its queue, woken by [`Waiter::unpark`].
+/// Waking one that has ended does nothing.
+#[derive(Clone, Debug)]
+pub struct Waiter(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Task(TaskId),
+    Thread(thread::Thread),
+}
+
+/// The caller as a [`Waiter`].
+///
+/// ```
+/// use runtime::{Reason, Runtime, TaskId, spawn, task};
+/// use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+///
+/// Runtime::run(|| {
+///     let open = Arc::new(AtomicBool::new(false));
+///     let waiter = task::waiter();
+///     let opener = { let open = Arc::clone(&open); spawn(move || {
+///         open.store(true, Ordering::Release);
+///         waiter.unpark();
+///     }) };
+///     while !open.load(Ordering::Acquire) {
+///         task::park(Reason::Other, 0, TaskId::NONE);
+///     }
+///     opener.join().unwrap();
+/// });
+/// ```
+#[must_use]
+pub fn waiter() -> Waiter {
+    Waiter(current().map_or_else(|| Kind::Thread(thread::current()), Kind::Task))
+}
+
+impl Waiter {
+    /// Gives the waiter its token: its current park, or else its next one, returns. What the
+    /// caller did before is visible to the waiter after that park, also when tokens coalesce.
+    pub fn unpark(&self) {
+        match &self.0 {
+            Kind::Task(task) => task.unpark(),
+            Kind::Thread(thread) => thread.unpark(),
+        }
+    }
+
+    /// The task, or [`TaskId::NONE`] if the waiter is a thread that runs no task.
+    #[must_use]
+    pub fn task(&self) -> TaskId {
+        match self.0 {
+            Kind::Task(task) => task,
+            Kind::Thread(_) => TaskId::NONE,
+        }
+    }
+}
+
+impl TaskId {
+    /// Gives the task its token: its current [`park`], or else its next one, returns. Does
+    /// nothing if the task has ended. Callable from any thread.
+    pub fn unpark(self) {
+        if let Some(record) = win(self) {
+            note_unpark(record);
+            record.shared().make_runnable(record);
+        }
+    }
+}
+
+/// Wakes a task whose timer is due: behind the others, so that tasks run in the order of
+/// their deadlines. Called by a worker, which wakes other workers itself.
+pub(crate) fn wake_from_timer(task: TaskId) {
+    if let Some(record) = win(task) {
+        note_unpark(record);
+        record.shared().make_runnable_behind(record);
+    }
+}
+
+/// The task that calls, or `None` on a thread that runs no task.
+#[must_use]
+pub fn current() -> Option<TaskId> {
+    current::record().map(Record::id)
+}
+
+/// The static name of the task that calls, if its builder gave one.
+#[must_use]
+pub fn name() -> Option<&'static str> {
+    current::record()?.site().name()
+}
+
+/// Parks the calling task until someone gives it its token; returns at once if the token is
+/// there already, and consumes it. It may also return early: call it in a loop that checks
+/// what is waited for. On a thread that runs no task it parks the thread.
+///
+/// `reason`, `resource` (an address, 0 if there is none) and `owner` (the task that holds the
+/// resource, [`TaskId::NONE`] if none) are what observers are told.
+///
+/// While the task unwinds from a panic, the worker's thread waits instead of switching:
+/// panic counters belong to threads.
+pub fn park(reason: Reason, resource: usize, owner: TaskId) {
+    match current::enter() {
+        Some(record) => park_task(record, reason, resource, owner),
+        None => thread::park(),
+    }
+}
+
+/// Like [`park`], but returns when `timeout` has passed at the latest, or soon after.
+///
+/// It does not tell why it returned: the caller looks at what it waits for, and at the clock.
+pub fn park_timeout(reason: Reason, resource: usize, owner: TaskId, timeout: Duration) {
+    let Some(record) = current::enter() else {
+        return park_thread_timeout(timeout);
+    };
+    let deadline_ns = clock::monotonic_ns().saturating_add(clock::duration_ns(timeout));
+    let timer = time::arm(record, deadline_ns);
+    park_task(record, reason, resource, owner);
+    timer.disarm(record);
+}
+
+/// Suspends the calling task for at least this long; on a thread that runs no task, the
+/// thread.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// runtime::Runtime::run(|| {
+///     let begin = Instant::now();
+///     runtime::sleep(Duration::from_millis(2));
+///     assert!(begin.elapsed() >= Duration::from_millis(2));
+/// });
+/// ```
+pub fn sleep(duration: Duration) {
+    let record = match current::enter() {
+        Some(record) if !std::thread::panicking() => record,
+        _ => return std::thread::sleep(duration),
+    };
+    let deadline_ns = clock::monotonic_ns().saturating_add(clock::duration_ns(duration));
+    let timer = time::arm(record, deadline_ns);
+    // A token that is not the timer's is kept for the park it was meant for.
+    let mut token = false;
+    while timer.is_armed(record) {
+        token |= record.state.take_token();
+        park_task(record, Reason::Sleep, 0, TaskId::NONE);
+    }
+    if token {
+        record.id().unpark();
+    }
+}
+
+/// Lets other tasks run: the calling task goes to the end of its processor's run queue.
+/// Does nothing but a hint on a thread that runs no task, and nothing while unwinding.
+pub fn yield_now() {
+    let asked = with_worker(|worker: &Worker| {
+        let record = worker.current()?;
+        if std::thread::panicking() {
+            return None;
+        }
+        worker.shard().add(record.site(), Counter::Yields, 1);
+        worker.ask(Request::Yield);
+        Some(record)
+    });
+    match asked {
+        Some(Some(record)) => leave(record),
+        Some(None) => {}
+        None => thread::yield_now(),
+    }
+}
+
+fn park_task(record: &'static Record, reason: Reason, resource: usize, owner: TaskId) {
+    if record.state.take_token() {
+        return;
+    }
+    if std::thread::panicking() {
+        return wait_on_the_thread(record);
+    }
+    note_park(record, reason, resource, owner);
+    leave(record);
+}
+
+/// Writes down what the task waits for, before the park is published.
+#[inline]
+fn note_park(record: &'static Record, reason: Reason, resource: usize, owner: TaskId) {
+    record.wait.reason.store(reason as u32, Ordering::Relaxed);
+    record
+        .wait
+        .resource
+        .store(resource as u64, Ordering::Relaxed);
+    record.wait.owner.store(owner.as_u64(), Ordering::Relaxed);
+    let since_ns = if probe::unpark_armed() {
+        clock::monotonic_ns()
+    } else {
+        0
+    };
+    record.since_ns.store(since_ns, Ordering::Relaxed);
+    let site = record.site();
+    with_worker(|worker| {
+        worker.shard().add(site, Counter::Parks, 1);
+        worker.ask(Request::Park);
+    });
+    ledger::stall::park(record.slot, reason);
+    let task = record.id().as_u64();
+    probe::park(
+        task,
+        site.address(),
+        reason.code(),
+        resource as u64,
+        owner.as_u64(),
+    );
+}
+
+/// Gives the task its token; the record if the caller owns the task now and must queue it.
+#[inline]
+fn win(task: TaskId) -> Option<&'static Record> {
+    let record = table::get(task.slot())?;
+    match record.state.unpark(task.generation()) {
+        Unparking::Queue => Some(record),
+        Unparking::Noted | Unparking::Gone => None,
+    }
+}
+
+/// Tells that a park is over; before the task is queued.
+#[inline]
+fn note_unpark(record: &'static Record) {
+    ledger::stall::unpark(record.slot);
+    if probe::unpark_armed() {
+        fire_unpark(record);
+    }
+    let since_ns = if probe::run_armed() {
+        clock::monotonic_ns()
+    } else {
+        0
+    };
+    record.since_ns.store(since_ns, Ordering::Relaxed);
+}
+
+#[cold]
+fn fire_unpark(record: &'static Record) {
+    let parked_ns = match record.since_ns.load(Ordering::Relaxed) {
+        0 => 0,
+        since_ns => clock::monotonic_ns().saturating_sub(since_ns),
+    };
+    let waker = current().unwrap_or(TaskId::NONE);
+    let (task, site) = (record.id().as_u64(), record.site().address());
+    probe::unpark(task, site, parked_ns, waker.as_u64());
+}
+
+/// Leaves the task's stack, after the worker was asked for something; returns when the task
+/// runs again, perhaps on another thread.
+#[inline]
+fn leave(record: &'static Record) {
+    // SAFETY: the task runs here, on its own stack.
+    let suspender = unsafe { record.suspender() };
+    suspender.ensure_headroom();
+    // SAFETY: as above, and it is not unwinding: the callers looked.
+    unsafe { suspender.suspend(&record.registers) }
+}
+
+/// A park while unwinding: waits for the token without leaving the thread.
+#[cold]
+fn wait_on_the_thread(record: &Record) {
+    while !record.state.take_token() {
+        std::thread::sleep(Duration::from_micros(500));
+    }
+}
+
+fn park_thread_timeout(timeout: Duration) {
+    if cfg!(loom) {
+        return thread::yield_now();
+    }
+    std::thread::park_timeout(timeout);
+}

@@ -1,0 +1,92 @@
+//! Timers: who sleeps until when.
+//!
+//! Every processor has its own [`Timers`]; a task's timer goes to the processor on which it
+//! runs. Whoever is near fires what is due: the processor's worker between tasks, a worker
+//! whose idle wait times out, a worker that the monitor asks. The clock is the monotonic one,
+//! in nanoseconds.
+
+mod armed;
+mod heap;
+
+pub(crate) use armed::{arm, fire, fire_due};
+pub(crate) use heap::Timer;
+use heap::TimerHeap;
+
+use crate::primitive::{
+    Mutex, MutexGuard,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// The deadline of no timer.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+/// Timers that one look fires at most, so that a million due sleepers do not stop a worker.
+pub(crate) const FIRED_AT_ONCE: usize = 128;
+
+/// One processor's timers.
+#[derive(Debug)]
+pub(crate) struct Timers {
+    next_ns: AtomicU64,
+    heap: Mutex<TimerHeap>,
+}
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Self {
+            next_ns: AtomicU64::new(NEVER),
+            heap: Mutex::new(TimerHeap::default()),
+        }
+    }
+
+    /// The earliest deadline, or [`NEVER`].
+    #[inline]
+    pub(crate) fn next_ns(&self) -> u64 {
+        self.next_ns.load(Ordering::Relaxed)
+    }
+
+    /// Adds a timer.
+    pub(crate) fn insert(&self, timer: Timer) {
+        let mut heap = self.lock();
+        heap.insert(timer);
+        self.publish(&heap);
+    }
+
+    /// Takes timers that are due, at most [`FIRED_AT_ONCE`].
+    pub(crate) fn take_due(&self, now_ns: u64) -> Vec<Timer> {
+        if self.next_ns() > now_ns {
+            return Vec::new();
+        }
+        let mut heap = self.lock();
+        let due = std::iter::from_fn(|| heap.pop_due(now_ns))
+            .take(FIRED_AT_ONCE)
+            .collect();
+        self.publish(&heap);
+        due
+    }
+
+    /// A timer that was inserted here is no longer waited for.
+    pub(crate) fn note_stale(&self, is_wanted: impl FnMut(&Timer) -> bool) {
+        let mut heap = self.lock();
+        heap.note_stale(is_wanted);
+        self.publish(&heap);
+    }
+
+    /// Moves all timers out.
+    pub(crate) fn take_all(&self) -> Vec<Timer> {
+        let mut heap = self.lock();
+        let timers = heap.take_all();
+        self.publish(&heap);
+        timers
+    }
+
+    fn publish(&self, heap: &TimerHeap) {
+        self.next_ns
+            .store(heap.next_ns().unwrap_or(NEVER), Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, TimerHeap> {
+        self.heap
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
