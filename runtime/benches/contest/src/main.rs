@@ -1,0 +1,103 @@
+//! One workload on one runtime in one process: prints a JSON line with the time per operation
+//! and the peak of the resident memory. `cargo xtask bench` runs it again and again,
+//! interleaved, and does the statistics; this program never compares anything.
+//!
+//! ```text
+//! contest --runtime ours --bench chan_round_trip
+//! {"runtime":"ours","bench":"chan_round_trip","workers":2,"count":300000,…}
+//! ```
+//!
+//! With `--interactive` it stays in one process and runs one round for each line on stdin,
+//! so that a caller can arm and disarm the probes between rounds. A line is empty, or the
+//! number of operations of its round.
+
+mod contestant;
+mod may;
+mod measure;
+mod ours;
+mod recursion;
+mod tokio;
+
+use std::io::{BufRead, Write, stdin, stdout};
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use mimalloc::MiMalloc;
+
+use contestant::{Bench, Contestant, Load};
+use measure::Report;
+
+/// Every contestant allocates from the same allocator.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// Runs one workload on one runtime.
+#[derive(Parser)]
+struct Options {
+    /// The runtime that carries the load.
+    #[arg(long, value_enum)]
+    runtime: Contestant,
+    /// The load.
+    #[arg(long, value_enum)]
+    bench: Bench,
+    /// Threads that run tasks.
+    #[arg(long, default_value_t = 2)]
+    workers: usize,
+    /// Operations per round, instead of the bench's own number.
+    #[arg(long)]
+    count: Option<u64>,
+    /// Rounds, after one round of a tenth of the size that is not reported.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// Run a round for each line on stdin until it ends, instead of `--rounds`.
+    #[arg(long)]
+    interactive: bool,
+}
+
+fn main() -> Result<()> {
+    let options = Options::parse();
+    let count = options.count.unwrap_or_else(|| options.bench.operations());
+    let load = Load {
+        bench: options.bench,
+        workers: options.workers,
+        count,
+    };
+    if let Some(reason) = options.runtime.refuses(&load) {
+        return print(&Report::skipped(options.runtime, &load, reason));
+    }
+    options.runtime.run(&Load {
+        count: (count / 10).max(1),
+        ..load
+    });
+    if options.interactive {
+        for line in stdin().lock().lines() {
+            round(options.runtime, &load_of(&line?, &load)?)?;
+        }
+        return Ok(());
+    }
+    (0..options.rounds).try_for_each(|_| round(options.runtime, &load))
+}
+
+/// The load of the round that a line on stdin asks for.
+fn load_of(line: &str, own: &Load) -> Result<Load> {
+    let count = match line.trim() {
+        "" => own.count,
+        number => number
+            .parse()
+            .with_context(|| format!("{number} is no number of operations"))?,
+    };
+    ensure!(count > 0, "a round of no operations");
+    Ok(Load { count, ..*own })
+}
+
+fn round(contestant: Contestant, load: &Load) -> Result<()> {
+    let elapsed = contestant.run(load);
+    print(&Report::measured(contestant, load, elapsed))
+}
+
+fn print(report: &Report) -> Result<()> {
+    let mut out = stdout().lock();
+    serde_json::to_writer(&mut out, report)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
+}
