@@ -1,2 +1,95 @@
+//! The kernel programs: one entry point per probe, in table order, and three that follow
+//! processes.
+//!
+//! The observer's `attach` stage loads the object and links `on_<probe>` to the probe's sites.
+//! An entry point names its probe and its handler, nothing else; handlers never loop, and
+//! every refusal by a map or the ring is counted by cause ([`loss`]). In ledger mode nothing
+//! is kept per task: what is current is overwritten by the next report, and a stall is a
+//! record in the ring.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`hit`] | what every probe's program does before and after its handler |
+//! | [`ledger`], [`stall`] | handlers of the ledger probes |
+//! | [`events`] | handlers of the event probes |
+//! | [`process`] | incarnations, accepted cookies, exec, exit and fork |
+//! | [`maps`], [`registers`], [`emit`], [`loss`], [`cost`] | what they share |
 #![no_std]
 #![no_main]
+// The target has atomic additions, which `core` offers as intrinsics only.
+#![feature(core_intrinsics)]
+#![allow(internal_features)]
+// aya's attributes make a second function of each entry point and drop its documentation.
+#![allow(missing_docs)]
+
+mod cost;
+mod emit;
+mod events;
+mod hit;
+mod ledger;
+mod loss;
+mod maps;
+mod process;
+mod registers;
+mod site;
+mod stall;
+
+use aya_ebpf::macros::{raw_tracepoint, uprobe};
+use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
+use runtime_abi::ProbeId;
+
+macro_rules! entry_points {
+    ($($entry:ident: $probe:ident => $handler:path,)*) => {$(
+        #[doc = concat!("Entry point of [`ProbeId::", stringify!($probe), "`].")]
+        #[uprobe]
+        pub fn $entry(context: ProbeContext) -> u32 {
+            hit::handle(&context, ProbeId::$probe, $handler)
+        }
+    )*};
+}
+
+entry_points! {
+    on_spawn: Spawn => events::spawn,
+    on_run: Run => events::run,
+    on_park: Park => events::park,
+    on_unpark: Unpark => events::unpark,
+    on_exit: Exit => events::exit,
+    on_stack_grow: StackGrow => events::stack_grow,
+    on_ledger: Ledger => ledger::ledger,
+    on_parked: Parked => ledger::parked,
+    on_stall: Stall => stall::stall,
+    on_unstall: Unstall => stall::unstall,
+    on_pool: Pool => ledger::pool,
+    on_monitor: Monitor => ledger::monitor,
+}
+
+/// A thread exits: `sched_process_exit`.
+#[raw_tracepoint]
+pub fn on_thread_exit(context: RawTracePointContext) -> i32 {
+    process::exit(&context);
+    0
+}
+
+/// A thread group executes a new program: `sched_process_exec`.
+#[raw_tracepoint]
+pub fn on_exec(context: RawTracePointContext) -> i32 {
+    process::exec(&context);
+    0
+}
+
+/// A thread or thread group was created: `task_newtask`.
+#[raw_tracepoint]
+pub fn on_new_task(context: RawTracePointContext) -> i32 {
+    process::new_task(&context);
+    0
+}
+
+/// Helpers that trace are for programs under a GPL-compatible licence.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

@@ -29,3 +29,5 @@ macro_rules! plain {
     )*};
 }
 pub(crate) use plain;
+
+plain! { u32 = 4, u64 = 8 }

@@ -23,6 +23,13 @@ pub const MAX_COUNTS: u32 = 65_536;
 /// Histograms (process, kind, reason) in events mode. Beyond: [`crate::Loss::Histogram`].
 pub const MAX_HISTOGRAMS: u32 = 8_192;
 
+/// Chunks of park reasons in events mode. Beyond: the reasons of those slots' parks are unknown
+/// ([`crate::Loss::Reasons`]).
+pub const MAX_REASON_CHUNKS: u32 = 8_192;
+
+/// Task slots whose reasons lie in one chunk.
+pub const REASONS_PER_CHUNK: usize = 1_024;
+
 /// Bytes of the ring for stalls and for ends of processes. Full: [`crate::Loss::Ring`].
 pub const RING_BYTES: u32 = 8 << 20;
 
@@ -35,6 +42,28 @@ pub const NAME_BYTES: usize = 64;
 /// Buckets of a duration histogram: bucket `i` counts durations below 2^(i + 10) ns that are
 /// not below 2^(i + 9) ns; the first also all shorter ones, the last all longer ones.
 pub const HISTOGRAM_BUCKETS: usize = 28;
+
+/// The bucket that counts a duration.
+///
+/// ```
+/// use observer_ebpf_abi::{HISTOGRAM_BUCKETS, histogram_bucket};
+///
+/// assert_eq!(histogram_bucket(0), 0);
+/// assert_eq!(histogram_bucket(1_023), 0);
+/// assert_eq!(histogram_bucket(1_024), 1);
+/// assert_eq!(histogram_bucket(u64::MAX), HISTOGRAM_BUCKETS - 1);
+/// ```
+#[inline(always)]
+#[must_use]
+pub const fn histogram_bucket(duration_ns: u64) -> usize {
+    let bits = 64 - duration_ns.leading_zeros() as usize;
+    let bucket = bits.saturating_sub(10);
+    if bucket < HISTOGRAM_BUCKETS {
+        bucket
+    } else {
+        HISTOGRAM_BUCKETS - 1
+    }
+}
 
 /// One hit in this many is timed, per processor and probe.
 pub const COST_SAMPLE: u64 = 64;

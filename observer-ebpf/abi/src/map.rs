@@ -20,10 +20,12 @@ pub mod names {
     pub const POOLS: &str = "POOLS";
     /// Hash: incarnation (`u64`) → [`super::MonitorValue`].
     pub const MONITORS: &str = "MONITORS";
-    /// Per-processor hash: [`super::SiteKey`] → [`super::EventCounts`] (events mode).
+    /// Hash: [`super::SiteKey`] → [`super::EventCounts`] (events mode).
     pub const COUNTS: &str = "COUNTS";
     /// Per-processor hash: [`super::HistogramKey`] → [`super::Histogram`] (events mode).
     pub const HISTOGRAMS: &str = "HISTOGRAMS";
+    /// Hash: [`super::ReasonKey`] → [`super::ReasonChunk`] (events mode).
+    pub const REASONS: &str = "REASONS";
     /// Per-processor array: [`crate::Loss`] → `u64`.
     pub const LOSSES: &str = "LOSSES";
     /// Per-processor array: row of the probe table → [`super::ProbeCost`].
@@ -39,8 +41,9 @@ pub struct Process {
     /// The number under which all its values are kept; never 0. Low 22 bits: thread group id;
     /// high 42 bits: boot time of the first hit in units of 1,024 ns.
     pub incarnation: u64,
-    /// The attach cookie whose hits count. Two links may cover one file (hard links,
-    /// overlays); the first to hit wins, hits of others are ignored.
+    /// The attach cookie whose hits count, one per attached carrier and never 0. Two links may
+    /// cover one file (overlays); the first to hit wins, hits of others are ignored. User
+    /// space sets it to 0 when that link goes, and the next to hit wins.
     pub cookie: u64,
     /// The thread that fired the first ledger probe; 0 before. A ledger hit of any other
     /// thread is counted as [`crate::Loss::ForeignThread`] and recorded all the same.
@@ -48,6 +51,28 @@ pub struct Process {
     /// Zero.
     pub padding: u32,
 }
+
+/// The incarnation of a thread group whose first hit is at this boot time.
+///
+/// ```
+/// let incarnation = observer_ebpf_abi::incarnation_of(4_711, 5_000_000_000);
+/// assert_eq!(observer_ebpf_abi::incarnation_tgid(incarnation), 4_711);
+/// ```
+#[inline(always)]
+#[must_use]
+pub const fn incarnation_of(tgid: u32, boot_ns: u64) -> u64 {
+    ((boot_ns >> 10) << INCARNATION_TGID_BITS) | (tgid & INCARNATION_TGID_MASK) as u64
+}
+
+/// The thread group id in an incarnation.
+#[must_use]
+pub const fn incarnation_tgid(incarnation: u64) -> u32 {
+    incarnation as u32 & INCARNATION_TGID_MASK
+}
+
+/// Linux gives no thread group an id of more bits (`PID_MAX_LIMIT`).
+const INCARNATION_TGID_BITS: u32 = 22;
+const INCARNATION_TGID_MASK: u32 = (1 << INCARNATION_TGID_BITS) - 1;
 
 /// A site of an incarnation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,7 +113,8 @@ pub struct LedgerValue {
     pub sequence_end: u64,
 }
 
-/// What a site's record says, copied by the kernel at the first `ledger` hit.
+/// What a site's record says, copied by the kernel at the first `ledger` hit. A reader that
+/// finds line 0 has caught the copy in the middle: the line is written last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct SiteText {
@@ -180,7 +206,7 @@ pub struct MonitorValue {
     pub sequence_end: u64,
 }
 
-/// What the event probes counted for a site, on one processor.
+/// What the event probes counted for a site, by atomic additions of all processors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct EventCounts {
@@ -206,8 +232,29 @@ pub struct HistogramKey {
     pub incarnation: u64,
     /// [`HISTOGRAM_PARK`] or [`HISTOGRAM_WAKE`].
     pub kind: u32,
-    /// The park's reason; 0 for [`HISTOGRAM_WAKE`].
+    /// The park's reason, or [`REASON_UNKNOWN`]; 0 for [`HISTOGRAM_WAKE`].
     pub reason: u32,
+}
+
+/// The reason of a park that began before the attach, or whose chunk did not fit.
+pub const REASON_UNKNOWN: u32 = u32::MAX;
+
+/// A run of task slots of an incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C)]
+pub struct ReasonKey {
+    /// See [`Process::incarnation`].
+    pub incarnation: u64,
+    /// The slots' number divided by [`crate::REASONS_PER_CHUNK`].
+    pub chunk: u64,
+}
+
+/// Why the tasks of a run of slots are parked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct ReasonChunk {
+    /// By slot: 0 not parked, else the reason's code plus 1.
+    pub reasons: [u8; crate::REASONS_PER_CHUNK],
 }
 
 /// Kind of a histogram: how long parks lasted.
@@ -249,6 +296,8 @@ plain! {
     MonitorValue = 96,
     EventCounts = 72,
     HistogramKey = 16,
+    ReasonKey = 16,
+    ReasonChunk = 1024,
     Histogram = 232,
     ProbeCost = 24,
 }

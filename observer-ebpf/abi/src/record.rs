@@ -6,11 +6,12 @@ use crate::plain;
 pub const RECORD_STALL: u32 = 1;
 /// Kind of a [`Record`]: an `unstall` hit.
 pub const RECORD_UNSTALL: u32 = 2;
-/// Kind of a [`Record`]: the thread group's leader exits.
+/// Kind of a [`Record`]: the leader of a known thread group exits. That is the end of the group
+/// unless other threads go on without it; a hit of theirs begins a new incarnation.
 pub const RECORD_EXIT: u32 = 3;
-/// Kind of a [`Record`]: the thread group executed a new program.
+/// Kind of a [`Record`]: a thread group, known or not, executed a new program.
 pub const RECORD_EXEC: u32 = 4;
-/// Kind of a [`Record`]: the thread group forked a new thread group.
+/// Kind of a [`Record`]: a known thread group forked; the record names the parent.
 pub const RECORD_FORK: u32 = 5;
 
 /// One record of the ring. Fields that a kind does not have are zero.
@@ -19,7 +20,7 @@ pub const RECORD_FORK: u32 = 5;
 pub struct Record {
     /// One of the `RECORD_` constants.
     pub kind: u32,
-    /// Thread group id, as the initial namespace sees it. For [`RECORD_FORK`] the child's.
+    /// Thread group id, as the initial namespace sees it. For [`RECORD_FORK`] the parent's.
     pub tgid: u32,
     /// The incarnation, or 0 where the thread group had none.
     pub incarnation: u64,
@@ -47,6 +48,25 @@ pub struct Record {
 
 plain! { Record = 96 }
 
+impl Record {
+    /// A record without fields.
+    pub const EMPTY: Self = Self {
+        kind: 0,
+        tgid: 0,
+        incarnation: 0,
+        boot_ns: 0,
+        task: 0,
+        site: 0,
+        reason: 0,
+        resource: 0,
+        owner: 0,
+        parked_ns: 0,
+        pc: 0,
+        sp: 0,
+        fp: 0,
+    };
+}
+
 /// Why something was lost: indices of the loss counters. Append-only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u32)]
@@ -73,11 +93,13 @@ pub enum Loss {
     ForeignThread = 9,
     /// A hit came through a second link to the same file; not a loss of data.
     OtherLink = 10,
+    /// The map of park reasons was full.
+    Reasons = 11,
 }
 
 impl Loss {
     /// Every cause, by index.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Processes,
         Self::Ledger,
         Self::Sites,
@@ -89,6 +111,7 @@ impl Loss {
         Self::Ring,
         Self::ForeignThread,
         Self::OtherLink,
+        Self::Reasons,
     ];
 
     /// The cause's name: the `map` label of `parkwatch_observer_events_lost_total`.
@@ -106,6 +129,7 @@ impl Loss {
             Self::Ring => "ring",
             Self::ForeignThread => "foreign_thread",
             Self::OtherLink => "other_link",
+            Self::Reasons => "reasons",
         }
     }
 }

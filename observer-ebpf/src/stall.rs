@@ -1,0 +1,48 @@
+//! Handlers of the ledger probes that name tasks: each hit is a record in the ring.
+//!
+//! Nothing is kept here. A record that was lost is repeated by the monitor's rotation, and a
+//! stall whose end was lost is over when it is no longer repeated.
+
+use crate::emit::emit;
+use crate::hit::Hit;
+use observer_ebpf_abi::{RECORD_STALL, RECORD_UNSTALL, Record};
+
+/// `stall`: a task that is parked for longer than the stall period.
+#[inline(always)]
+pub fn stall(hit: &Hit<'_>) {
+    let record = Record {
+        resource: hit.argument::<3>(),
+        owner: hit.argument::<4>(),
+        parked_ns: hit.argument::<5>(),
+        pc: hit.argument::<6>(),
+        sp: hit.argument::<7>(),
+        fp: hit.argument::<8>(),
+        ..named(hit, RECORD_STALL)
+    };
+    emit(hit.context, &record);
+}
+
+/// `unstall`: such a task goes on, or ended.
+#[inline(always)]
+pub fn unstall(hit: &Hit<'_>) {
+    let record = Record {
+        parked_ns: hit.argument::<3>(),
+        ..named(hit, RECORD_UNSTALL)
+    };
+    emit(hit.context, &record);
+}
+
+/// What both have: task, site, reason.
+#[inline(always)]
+fn named(hit: &Hit<'_>, kind: u32) -> Record {
+    Record {
+        kind,
+        tgid: hit.tgid,
+        incarnation: hit.incarnation,
+        boot_ns: hit.boot_ns,
+        task: hit.argument::<0>(),
+        site: hit.argument::<1>(),
+        reason: hit.argument::<2>(),
+        ..Record::EMPTY
+    }
+}
