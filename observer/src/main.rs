@@ -1,3 +1,7 @@
-//! The command line.
+//! The `observer` binary: everything is in the library's `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    observer::cli::main()
+}

@@ -1,0 +1,46 @@
+//! Which probes are attached.
+
+use runtime_abi::ProbeId;
+
+/// Which families of probes are attached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Mode {
+    /// The ledger probes only: no worker of the target ever traps.
+    #[default]
+    Ledger,
+    /// The event probes too.
+    Events,
+}
+
+impl Mode {
+    /// The mode's probes in table order. `task` is never among them: a dump arms it.
+    #[must_use]
+    pub const fn probes(self) -> &'static [ProbeId] {
+        const LEDGER: [ProbeId; 6] = [
+            ProbeId::Ledger,
+            ProbeId::Parked,
+            ProbeId::Stall,
+            ProbeId::Unstall,
+            ProbeId::Pool,
+            ProbeId::Monitor,
+        ];
+        const EVENTS: [ProbeId; 12] = [
+            ProbeId::Spawn,
+            ProbeId::Run,
+            ProbeId::Park,
+            ProbeId::Unpark,
+            ProbeId::Exit,
+            ProbeId::StackGrow,
+            ProbeId::Ledger,
+            ProbeId::Parked,
+            ProbeId::Stall,
+            ProbeId::Unstall,
+            ProbeId::Pool,
+            ProbeId::Monitor,
+        ];
+        match self {
+            Self::Ledger => &LEDGER,
+            Self::Events => &EVENTS,
+        }
+    }
+}

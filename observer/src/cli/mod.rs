@@ -1,0 +1,118 @@
+//! The command line: one file per command, errors as one line on stderr.
+//!
+//! Exit code 0 on success, 1 on a failure of the work, 2 on wrong usage.
+//!
+//! A command's file holds `Arguments` (its flags) and `run`, which does the work and says with
+//! which code to exit. An error that `run` returns is printed on one line and is code 1.
+
+pub mod check_config;
+pub mod doctor;
+pub mod list;
+pub mod logging;
+pub mod output;
+pub mod probes;
+pub mod run;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// How a table is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Flags that every command has.
+#[derive(Args, Clone, Debug)]
+pub struct Global {
+    /// Log more; twice for everything. `RUST_LOG` wins.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    /// How log lines are written to stderr.
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        global = true,
+        env = "PARKWATCH_LOG_FORMAT"
+    )]
+    pub log_format: Format,
+}
+
+/// Watches the tasks of every process that carries Parkwatch's probes.
+#[derive(Debug, Parser)]
+#[command(name = "observer", version, propagate_version = true)]
+struct CommandLine {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Attach to every process that carries the probes, now and later, and serve /metrics.
+    Run(run::Arguments),
+    /// Print the processes on this machine that carry the probes.
+    List(list::Arguments),
+    /// Print the USDT notes of an ELF file, of any provider.
+    Probes(probes::Arguments),
+    /// Say what this kernel, these privileges and this machine allow.
+    Doctor(doctor::Arguments),
+    /// Validate a configuration file.
+    CheckConfig(check_config::Arguments),
+}
+
+/// Parses the command line, runs the command, and gives its exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let line = CommandLine::parse();
+    logging::start(line.global.verbose, line.global.log_format);
+    match dispatch(line.command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("observer: {}", one_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::List(arguments) => list::run(&arguments),
+        Command::Probes(arguments) => probes::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::CheckConfig(arguments) => check_config::run(&arguments),
+    }
+}
+
+/// An error and its causes on one line.
+fn one_line(error: &anyhow::Error) -> String {
+    format!("{error:#}")
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn an_error_with_causes_is_one_line() {
+        let error = anyhow::anyhow!("no such\n  file").context("cannot read x");
+        assert_eq!(one_line(&error), "cannot read x: no such file");
+    }
+}

@@ -1,0 +1,231 @@
+//! Stacks that widen at a rate no work explains.
+//!
+//! A site of a process storms while its growths in the window (1 s) are above the limit (100)
+//! **and**
+//!
+//! - they are more than 3 per task spawned there in the window: the same tasks grow again and
+//!   again, or deeper than work of this kind needs; or
+//! - tasks are past half their limit. The ledger does not say how wide each stack is, so the
+//!   mean open window of the site's live tasks is taken, against half of the default limit.
+//!   A storm of few deep tasks among many shallow ones of one site is therefore seen by the
+//!   first rule only.
+//!
+//! The first values after attaching are the baseline: what grew before is no storm. A storm is
+//! over when for one whole window the growths per window were at most half the limit.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::json;
+
+use super::{Detection, Detector, Finding, Life, Settings, Severity, State};
+use crate::model::{Process, Site};
+
+/// Growths per spawned task that work explains.
+const GROWTHS_PER_TASK: u64 = 3;
+/// Half of the runtime's default stack limit of 256 KiB.
+const HALF_LIMIT_BYTES: u64 = 128 << 10;
+/// Samples of a window; more are thinned out.
+const SAMPLES: u64 = 16;
+
+/// Storms of one site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Storm {
+    /// Storms that began, the present one included.
+    pub begun: u64,
+    /// One lasts.
+    pub active: bool,
+}
+
+/// The detector.
+#[derive(Debug, Default)]
+pub(super) struct Storms {
+    settings: Settings,
+    sites: BTreeMap<(Life, usize), Watch>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Sample {
+    at_ns: u64,
+    growths: u64,
+    spawned: u64,
+}
+
+#[derive(Debug, Default)]
+struct Watch {
+    /// Oldest first; reaches back a little further than the window.
+    samples: VecDeque<Sample>,
+    begun: u64,
+    active: Option<Active>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Active {
+    since_ns: u64,
+    /// When the rate was last above half the limit.
+    high_ns: u64,
+    worst: u64,
+}
+
+impl Storms {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            sites: BTreeMap::new(),
+        }
+    }
+
+    /// Forgets the processes that are over.
+    pub(super) fn retain(&mut self, alive: impl Fn(Life) -> bool) {
+        self.sites.retain(|(life, _), _| alive(*life));
+    }
+
+    pub(super) fn look(&mut self, now_ns: u64, process: &Process, detection: &mut Detection) {
+        for (index, site) in process.sites().iter().enumerate() {
+            if site.counters().growths == 0 {
+                continue;
+            }
+            let watch = self.sites.entry((Life::of(process), index)).or_default();
+            let window = watch.look(now_ns, site, &self.settings);
+            let storm = Storm {
+                begun: watch.begun,
+                active: watch.active.is_some(),
+            };
+            detection.storms.insert((process.id(), index), storm);
+            if let Some(active) = watch.active {
+                detection
+                    .findings
+                    .push(finding(now_ns, process, site, &active, window));
+            }
+        }
+    }
+}
+
+impl Watch {
+    /// Takes the site's counts and says what happened in the window.
+    fn look(&mut self, now_ns: u64, site: &Site, settings: &Settings) -> Sample {
+        let window_ns = settings.storm_window_ns;
+        let observed = site.observed();
+        if self.samples.is_empty() {
+            // Observed counts start at zero; before this look there was nothing.
+            let at_ns = now_ns.saturating_sub(window_ns);
+            self.samples.push_back(Sample {
+                at_ns,
+                ..Sample::default()
+            });
+        }
+        let (growths, spawned) = (observed.growths, observed.spawned);
+        self.push(
+            Sample {
+                at_ns: now_ns,
+                growths,
+                spawned,
+            },
+            window_ns,
+        );
+        let before = self.before(now_ns.saturating_sub(window_ns));
+        let window = Sample {
+            at_ns: now_ns,
+            growths: growths - before.growths,
+            spawned: spawned - before.spawned,
+        };
+        self.judge(now_ns, &window, site, settings);
+        window
+    }
+
+    fn push(&mut self, sample: Sample, window_ns: u64) {
+        let count = self.samples.len();
+        let too_close =
+            count >= 2 && sample.at_ns - self.samples[count - 2].at_ns < window_ns / SAMPLES;
+        if too_close {
+            self.samples.pop_back();
+        }
+        self.samples.push_back(sample);
+        let start_ns = sample.at_ns.saturating_sub(window_ns);
+        while self.samples.len() > 2 && self.samples[1].at_ns <= start_ns {
+            self.samples.pop_front();
+        }
+    }
+
+    /// The counts at a time between two samples, by a straight line.
+    fn before(&self, at_ns: u64) -> Sample {
+        let (first, second) = (self.samples[0], self.samples[1]);
+        if at_ns <= first.at_ns || second.at_ns <= first.at_ns {
+            return first;
+        }
+        let part = |from: u64, to: u64| {
+            let span = u128::from(second.at_ns - first.at_ns);
+            let done = u128::from(at_ns.min(second.at_ns) - first.at_ns);
+            from + (u128::from(to - from) * done / span) as u64
+        };
+        Sample {
+            at_ns,
+            growths: part(first.growths, second.growths),
+            spawned: part(first.spawned, second.spawned),
+        }
+    }
+
+    fn judge(&mut self, now_ns: u64, window: &Sample, site: &Site, settings: &Settings) {
+        if let Some(active) = &mut self.active {
+            active.worst = active.worst.max(window.growths);
+            if window.growths > settings.storm_growths / 2 {
+                active.high_ns = now_ns;
+            } else if now_ns.saturating_sub(active.high_ns) >= settings.storm_window_ns {
+                self.active = None;
+            }
+        } else if is_storm(window, site, settings) {
+            self.begun += 1;
+            self.active = Some(Active {
+                since_ns: now_ns,
+                high_ns: now_ns,
+                worst: window.growths,
+            });
+        }
+    }
+}
+
+fn is_storm(window: &Sample, site: &Site, settings: &Settings) -> bool {
+    let repeated = window.growths > window.spawned.saturating_mul(GROWTHS_PER_TASK);
+    window.growths > settings.storm_growths && (repeated || is_deep(site))
+}
+
+/// The mean task is past half the default limit.
+fn is_deep(site: &Site) -> bool {
+    let live = site.counters().live();
+    live > 0 && site.stack_bytes() / live > HALF_LIMIT_BYTES
+}
+
+fn finding(
+    now_ns: u64,
+    process: &Process,
+    site: &Site,
+    active: &Active,
+    window: Sample,
+) -> Finding {
+    Finding {
+        detector: Detector::Storm,
+        state: State::Confirmed,
+        severity: Severity::P2,
+        process: process.meta().name.clone(),
+        id: process.id(),
+        site: site.label().clone(),
+        since_ns: active.since_ns,
+        last_seen_ns: active.high_ns,
+        summary: format!(
+            "stacks of tasks spawned at {} grew up to {} times in one window",
+            site.label(),
+            active.worst,
+        ),
+        evidence: json!({
+            "growths": window.growths,
+            "growths_at_worst": active.worst,
+            "spawned": window.spawned,
+            "live": site.counters().live(),
+            "stack_bytes": site.stack_bytes(),
+            "lasted_seconds": now_ns.saturating_sub(active.since_ns) as f64 / 1e9,
+        }),
+    }
+}
+
+#[cfg(test)]
+#[path = "storm_tests.rs"]
+mod tests;

@@ -1,0 +1,140 @@
+//! When stacks storm, on hand-made snapshots.
+
+use super::*;
+use crate::detect::Detectors;
+use crate::model::Model;
+use crate::model::fixtures::{Builder, ID, learn, model, text};
+
+const SECOND: u64 = 1_000_000_000;
+const STEP: u64 = SECOND / 4;
+
+struct Program {
+    model: Model,
+    detectors: Detectors,
+    step: u64,
+}
+
+impl Program {
+    /// Attached at two seconds to a program that has these counts already.
+    fn attached(counts: [u64; 4]) -> Self {
+        let mut program = Self {
+            model: model(),
+            detectors: Detectors::default(),
+            step: 8,
+        };
+        program.tell(counts);
+        learn(&mut program.model, 1, &text("src/main.rs", 7));
+        program.tell(counts);
+        program
+    }
+
+    /// The next step's counts: spawned, returned, growths, stack bytes.
+    fn tell(&mut self, counts: [u64; 4]) -> Storm {
+        self.step += 1;
+        let now = self.step * STEP;
+        self.model
+            .observe(now, &Builder::new().at(now).ledger(1, counts).build());
+        let detection = self.detectors.look(now, &self.model);
+        let storm = detection.storms.get(&(ID, 0)).copied().unwrap_or_default();
+        assert_eq!(storm.active, !detection.findings.is_empty());
+        storm
+    }
+}
+
+#[test]
+fn repeated_growths_of_held_tasks_storm_within_a_second_and_end() {
+    let mut program = Program::attached([100, 0, 0, 0]);
+    let mut growths = 0;
+    let begun = (1..=8).find(|_| {
+        growths += 60;
+        program.tell([100, 0, growths, 0]).active
+    });
+    assert!(begun.is_some_and(|steps| steps <= 4), "{begun:?}");
+    let ended = (1..=16).find(|_| !program.tell([100, 0, growths, 0]).active);
+    assert!(ended.is_some_and(|steps| steps <= 8), "{ended:?}");
+    assert_eq!(
+        program.tell([100, 0, growths, 0]),
+        Storm {
+            begun: 1,
+            active: false
+        }
+    );
+}
+
+#[test]
+fn what_grew_before_the_attach_is_no_storm() {
+    let mut program = Program::attached([100, 0, 50_000, 0]);
+    for _ in 0..20 {
+        assert_eq!(program.tell([100, 0, 50_000, 0]), Storm::default());
+    }
+}
+
+#[test]
+fn short_tasks_that_grow_once_each_are_no_storm() {
+    let mut program = Program::attached([0, 0, 0, 0]);
+    for step in 1..40 {
+        let tasks = step * 1_250;
+        assert!(!program.tell([tasks, tasks - 3, tasks * 2, 98_304]).active);
+    }
+}
+
+#[test]
+fn new_tasks_that_go_past_half_their_limit_storm() {
+    let mut program = Program::attached([0, 0, 0, 0]);
+    program.tell([200, 0, 400, 200 * (128 << 10)]);
+    assert!(program.tell([400, 0, 1_200, 400 * (256 << 10)]).active);
+}
+
+#[test]
+fn a_slow_growth_is_no_storm() {
+    let mut program = Program::attached([10, 0, 0, 0]);
+    for step in 1..40 {
+        assert!(
+            !program.tell([10, 0, step * 24, 0]).active,
+            "96 in a second"
+        );
+    }
+}
+
+#[test]
+fn a_burst_just_above_the_limit_is_one_storm() {
+    let mut program = Program::attached([10, 0, 5, 0]);
+    assert!(!program.tell([10, 0, 105, 0]).active, "exactly 100");
+    for _ in 0..8 {
+        program.tell([10, 0, 105, 0]);
+    }
+    assert!(program.tell([10, 0, 206, 0]).active, "101");
+}
+
+#[test]
+fn a_storm_that_pauses_for_less_than_a_window_is_one() {
+    let mut program = Program::attached([10, 0, 0, 0]);
+    let mut growths = 0;
+    for step in 0..40 {
+        growths += if step % 4 == 0 { 150 } else { 0 };
+        program.tell([10, 0, growths, 0]);
+    }
+    assert_eq!(program.tell([10, 0, growths, 0]).begun, 1);
+}
+
+#[test]
+fn a_long_window_is_kept_in_few_samples() {
+    let settings = Settings {
+        storm_window_ns: 600 * SECOND,
+        ..Settings::default()
+    };
+    let mut watch = Watch::default();
+    let mut model = model();
+    model.observe(2 * SECOND, &Builder::new().ledger(1, [1, 0, 1, 0]).build());
+    learn(&mut model, 1, &text("src/main.rs", 7));
+    model.settle(2 * SECOND);
+    let process = model.processes().next().expect("a process is watched");
+    for step in 0..5_000 {
+        watch.look(SECOND + step * STEP, &process.sites()[0], &settings);
+    }
+    assert!(
+        watch.samples.len() <= 2 * SAMPLES as usize + 2,
+        "{}",
+        watch.samples.len()
+    );
+}

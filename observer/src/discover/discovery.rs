@@ -1,0 +1,277 @@
+//! The scan, and the look at one process.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::io::Errno;
+
+use super::files::Files;
+use super::mapping::{Mapping, executable_mappings};
+use super::process::{ProcessDirectory, errno, has_ended};
+use super::{Carrier, ExamineError, Filter, ProcessId, container_id};
+
+/// Most carriers that are taken of one process; each holds a descriptor.
+const MAX_CARRIERS: usize = 64;
+
+/// Most different files that are looked at in one process.
+const MAX_FILES_OF_A_PROCESS: usize = 4_096;
+
+/// A process that carries probes.
+#[derive(Debug)]
+pub struct Found {
+    /// Who it is.
+    pub id: ProcessId,
+    /// The base name of its executable.
+    pub name: String,
+    /// The path of its executable, as it sees it.
+    pub exe: String,
+    /// The container that it runs in.
+    pub container_id: Option<String>,
+    /// The files with probes that it maps; never empty, in the order of their addresses.
+    pub carriers: Vec<Arc<Carrier>>,
+    /// Becomes readable when the process ends.
+    pub pidfd: OwnedFd,
+}
+
+/// What a scan saw.
+#[derive(Debug, Default)]
+pub struct ScanResult {
+    /// Processes that carry probes and are wanted, by pid.
+    pub found: Vec<Found>,
+    /// Processes that were looked at, kernel threads and the ended not counted.
+    pub examined: usize,
+    /// Processes that could not be examined.
+    pub errors: Vec<ExamineError>,
+}
+
+/// Finds processes, and remembers what files hold.
+///
+/// ```no_run
+/// use observer::discover::Discovery;
+///
+/// let mut discovery = Discovery::new();
+/// for found in discovery.scan()?.found {
+///     println!("{} {}", found.id.pid, found.exe);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Discovery {
+    filter: Filter,
+    files: Files,
+    buffer: Vec<u8>,
+}
+
+/// What the files of one scan hold, by device and inode as `maps` writes them: no file is
+/// looked at twice. An inode that is freed and taken again during one scan is found by the next.
+type Memo = HashMap<(u64, u64), Option<Arc<Carrier>>>;
+
+impl Discovery {
+    /// Looks for every process that carries probes.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Looks only for processes that the filter wants.
+    #[must_use]
+    pub fn with_filter(filter: Filter) -> Self {
+        Self {
+            filter,
+            ..Self::default()
+        }
+    }
+
+    /// Looks at every process of this `/proc`.
+    ///
+    /// # Errors
+    ///
+    /// Only when `/proc` itself cannot be listed.
+    pub fn scan(&mut self) -> io::Result<ScanResult> {
+        let mut result = ScanResult::default();
+        let mut memo = Memo::new();
+        for pid in pids()? {
+            match self.look(pid, &mut memo) {
+                Ok(Look::Skipped) => {}
+                Ok(Look::Nothing) => result.examined += 1,
+                Ok(Look::Carries(found)) => {
+                    result.examined += 1;
+                    result.found.push(*found);
+                }
+                Err(error) => result.errors.push(error),
+            }
+        }
+        result.found.sort_by_key(|found| found.id.pid);
+        Ok(result)
+    }
+
+    /// Looks at one process. `None`: it carries no probes, is not wanted, or has ended.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be looked at.
+    pub fn examine(&mut self, pid: u32) -> Result<Option<Found>, ExamineError> {
+        match self.look(pid, &mut Memo::new())? {
+            Look::Carries(found) => Ok(Some(*found)),
+            Look::Skipped | Look::Nothing => Ok(None),
+        }
+    }
+
+    /// How many files' notes were read so far; a file that is met again is not read again.
+    #[must_use]
+    pub fn files_read(&self) -> u64 {
+        self.files.read
+    }
+
+    fn look(&mut self, pid: u32, memo: &mut Memo) -> Result<Look, ExamineError> {
+        if !self.filter.wants_pid(pid) {
+            return Ok(Look::Skipped);
+        }
+        match self.try_look(pid, memo) {
+            Ok(look) => Ok(look),
+            Err((_, error)) if has_ended(error) => Ok(Look::Skipped),
+            Err((what, error)) => Err(ExamineError::new(pid, what, error)),
+        }
+    }
+
+    /// Most processes carry nothing: all that is read of them is `maps`, which is empty for a
+    /// kernel thread and for a process that has ended and waits for its parent.
+    fn try_look(&mut self, pid: u32, memo: &mut Memo) -> Result<Look, Failure> {
+        let process = ProcessDirectory::open(pid).map_err(reading("its directory"))?;
+        if self.filter.looks_at_exe() {
+            let exe = process.exe().map_err(reading("exe"))?;
+            if !self.filter.wants(pid, &exe) {
+                return Ok(Look::Skipped);
+            }
+        }
+        if let Err(error) = process.read("maps", &mut self.buffer) {
+            let skipped = process
+                .stat(&mut self.buffer)
+                .is_ok_and(|stat| !stat.has_maps());
+            return if skipped {
+                Ok(Look::Skipped)
+            } else {
+                Err(("maps", error))
+            };
+        }
+        if self.buffer.is_empty() {
+            return Ok(Look::Skipped);
+        }
+        let carriers = self.carriers(&process, memo)?;
+        if carriers.is_empty() {
+            return Ok(Look::Nothing);
+        }
+        self.describe(&process, pid, carriers)
+            .map(|found| Look::Carries(Box::new(found)))
+    }
+
+    /// The carriers among the mappings in the buffer.
+    fn carriers(
+        &mut self,
+        process: &ProcessDirectory,
+        memo: &mut Memo,
+    ) -> Result<Vec<Arc<Carrier>>, Failure> {
+        process
+            .read("maps", &mut self.buffer)
+            .map_err(reading("maps"))?;
+        let mut carriers: Vec<Arc<Carrier>> = Vec::new();
+        let mut seen = HashSet::new();
+        let mut refused = None;
+        for mapping in executable_mappings(&self.buffer) {
+            let is_new = seen.insert((mapping.device, mapping.inode));
+            if !is_new || seen.len() > MAX_FILES_OF_A_PROCESS || carriers.len() == MAX_CARRIERS {
+                continue;
+            }
+            match remembered_carrier(&mut self.files, process, &mapping, memo) {
+                Ok(Some(carrier)) if carriers.iter().all(|known| known.id != carrier.id) => {
+                    carriers.push(carrier);
+                }
+                // A mapping that has gone since `maps` was read, and one that carries nothing.
+                Ok(_) | Err(Errno::NOENT) => {}
+                Err(Errno::SRCH) => return Err(("map_files", Errno::SRCH)),
+                Err(error) => refused = Some(("the files that it maps", error)),
+            }
+        }
+        match refused {
+            Some(failure) if carriers.is_empty() => Err(failure),
+            _ => Ok(carriers),
+        }
+    }
+
+    fn describe(
+        &mut self,
+        process: &ProcessDirectory,
+        pid: u32,
+        carriers: Vec<Arc<Carrier>>,
+    ) -> Result<Found, Failure> {
+        let stat = process.stat(&mut self.buffer).map_err(reading("stat"))?;
+        let id = ProcessId {
+            pid,
+            start_time: stat.start_time,
+        };
+        let exe = process.exe().map_err(reading("exe"))?;
+        process
+            .read("cgroup", &mut self.buffer)
+            .map_err(reading("cgroup"))?;
+        let container_id = container_id(&String::from_utf8_lossy(&self.buffer));
+        let pidfd = process.pidfd(&mut self.buffer).map_err(reading("pidfd"))?;
+        let name = exe.rsplit('/').next().unwrap_or(&exe).to_owned();
+        Ok(Found {
+            id,
+            name,
+            exe,
+            container_id,
+            carriers,
+            pidfd,
+        })
+    }
+}
+
+enum Look {
+    /// Not wanted, a kernel thread, or ended.
+    Skipped,
+    Nothing,
+    Carries(Box<Found>),
+}
+
+/// What was being read, and the kernel's answer.
+type Failure = (&'static str, Errno);
+
+fn reading(what: &'static str) -> impl FnOnce(Errno) -> Failure {
+    move |error| (what, error)
+}
+
+fn remembered_carrier(
+    files: &mut Files,
+    process: &ProcessDirectory,
+    mapping: &Mapping<'_>,
+    memo: &mut Memo,
+) -> Result<Option<Arc<Carrier>>, Errno> {
+    let key = (mapping.device, mapping.inode);
+    if let Some(known) = memo.get(&key) {
+        return Ok(known.clone());
+    }
+    let carrier = files.carrier(process, mapping)?;
+    memo.insert(key, carrier.clone());
+    Ok(carrier)
+}
+
+/// The thread groups of this `/proc`.
+fn pids() -> io::Result<Vec<u32>> {
+    let mut pids = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        match entry {
+            Ok(entry) => pids.extend(
+                entry
+                    .file_name()
+                    .to_str()
+                    .and_then(|n| n.parse::<u32>().ok()),
+            ),
+            Err(error) if has_ended(errno(&error)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(pids)
+}

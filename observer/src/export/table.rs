@@ -1,0 +1,110 @@
+//! A short table of what is seen, for a terminal.
+
+use std::fmt::Write as _;
+
+use super::View;
+use super::view::{ProcessView, SiteView};
+
+/// Sites shown per process.
+const MAX_ROWS: usize = 8;
+
+/// A short table: processes, their sites with most live tasks, findings.
+#[must_use]
+pub fn table(view: &View) -> String {
+    let mut text = String::new();
+    let width = site_width(view);
+    if view.processes.is_empty() {
+        text.push_str("no process with probes is running\n");
+        return text;
+    }
+    let _ = writeln!(
+        text,
+        "{:<width$} {:>9} {:>10} {:>8} {:>7}  storm",
+        "process / site", "live", "spawned", "stalled", "stuck"
+    );
+    view.processes
+        .iter()
+        .for_each(|process| add_process(&mut text, process, width));
+    for finding in &view.findings {
+        let (detector, severity) = (finding.detector.name(), finding.severity.name());
+        let (name, pid) = (&finding.process, finding.id.pid);
+        let _ = writeln!(
+            text,
+            "! {severity} {detector} {name} ({pid}): {}",
+            finding.summary
+        );
+    }
+    text
+}
+
+fn site_width(view: &View) -> usize {
+    let sites = view.processes.iter().flat_map(|process| top_sites(process));
+    let longest = sites
+        .map(|site| site.label.chars().count() + 2)
+        .max()
+        .unwrap_or(0);
+    longest.clamp(24, 64)
+}
+
+fn top_sites(process: &ProcessView) -> Vec<&SiteView> {
+    let mut sites: Vec<&SiteView> = process.sites.iter().collect();
+    sites.sort_by_key(|site| (std::cmp::Reverse(site.counters.live()), &site.label));
+    sites.truncate(MAX_ROWS);
+    sites
+}
+
+fn add_process(text: &mut String, process: &ProcessView, width: usize) {
+    let (mut stalled, mut stuck) = (0, 0);
+    for entry in &process.stalled {
+        stalled += entry.stalled.tasks;
+        stuck += entry.stuck.unwrap_or(0);
+    }
+    let title = format!("{} ({})", process.name, process.id.pid);
+    let totals = &process.totals;
+    add_row(
+        text,
+        width,
+        &title,
+        [totals.live(), totals.spawned, stalled, stuck],
+        "",
+    );
+    for site in top_sites(process) {
+        add_site(text, process, site, width);
+    }
+    let hidden = process.sites.len().saturating_sub(MAX_ROWS);
+    if hidden > 0 {
+        let _ = writeln!(text, "  and {hidden} more sites");
+    }
+}
+
+fn add_site(text: &mut String, process: &ProcessView, site: &SiteView, width: usize) {
+    let (mut stalled, mut stuck) = (0, 0);
+    for entry in process
+        .stalled
+        .iter()
+        .filter(|entry| entry.site == site.label)
+    {
+        stalled += entry.stalled.tasks;
+        stuck += entry.stuck.unwrap_or(0);
+    }
+    let storm = if site.storm.active { "yes" } else { "" };
+    let counts = [site.counters.live(), site.counters.spawned, stalled, stuck];
+    add_row(text, width, &format!("  {}", site.label), counts, storm);
+}
+
+fn add_row(text: &mut String, width: usize, title: &str, counts: [u64; 4], storm: &str) {
+    let title = cut_at_start(title, width);
+    let [live, spawned, stalled, stuck] = counts;
+    let row = format!("{title:<width$} {live:>9} {spawned:>10} {stalled:>8} {stuck:>7}  {storm}");
+    let _ = writeln!(text, "{}", row.trim_end());
+}
+
+/// The end of a path says more than its start.
+fn cut_at_start(title: &str, width: usize) -> String {
+    let length = title.chars().count();
+    if length <= width {
+        return title.to_owned();
+    }
+    let rest: String = title.chars().skip(length - (width - 3)).collect();
+    format!("  …{}", &rest)
+}

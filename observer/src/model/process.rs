@@ -1,0 +1,345 @@
+//! One watched process.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use observer_ebpf_abi::{
+    EventCounts, Histogram, HistogramKey, LedgerValue, MAX_LEDGER, MonitorValue, ParkedKey,
+    ParkedValue, PoolValue, Record, SiteKey,
+};
+use runtime_abi::{MAX_SITES_IN_ROTATION, Reason};
+
+use super::address::Address;
+use super::model::Meta;
+use super::park::{Parked, Stalled, Sums};
+use super::site::{Site, label_of};
+use super::stalls::{NamedStall, Stalls};
+use super::{Counters, incarnation};
+use crate::collect::Text;
+use crate::discover::ProcessId;
+
+/// How long a process may send events before it counts as one without a ledger.
+const LEDGER_PATIENCE_NS: u64 = 3_000_000_000;
+/// After this long a monitor has reported every site once, up to a bound of sites; with slack.
+const ROTATION_NS: u64 = 3_000_000_000;
+
+/// The object pool of a site.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pool {
+    /// Bytes that it retains.
+    pub retained_bytes: u64,
+    /// Objects taken from it.
+    pub hits: u64,
+    /// Objects that had to be made.
+    pub misses: u64,
+}
+
+/// One watched process: what its probes said.
+#[derive(Debug)]
+pub struct Process {
+    id: ProcessId,
+    meta: Meta,
+    incarnation: u64,
+    /// Boot time of its last report.
+    heard_ns: u64,
+    monitor: Option<MonitorValue>,
+    has_ledger: bool,
+    addresses: HashMap<u64, Address>,
+    sites: Vec<Site>,
+    by_label: HashMap<Arc<str>, usize>,
+    totals: Counters,
+    parked: Parked,
+    sums: Sums,
+    stalls: Stalls,
+    pool_values: HashMap<u64, PoolValue>,
+    pools: BTreeMap<usize, Pool>,
+    histograms: BTreeMap<(u32, Option<Reason>), Histogram>,
+}
+
+impl Process {
+    pub(super) fn new(id: ProcessId, meta: Meta) -> Self {
+        Self {
+            id,
+            meta,
+            incarnation: 0,
+            heard_ns: 0,
+            monitor: None,
+            has_ledger: false,
+            addresses: HashMap::new(),
+            sites: Vec::new(),
+            by_label: HashMap::new(),
+            totals: Counters::default(),
+            parked: Parked::default(),
+            sums: Sums::default(),
+            stalls: Stalls::default(),
+            pool_values: HashMap::new(),
+            pools: BTreeMap::new(),
+            histograms: BTreeMap::new(),
+        }
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn id(&self) -> ProcessId {
+        self.id
+    }
+
+    /// Its names.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The kernel side's number for it; 0 before its first hit.
+    #[must_use]
+    pub fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    /// A probe of it was hit. A fork without exec never is: its probes are disarmed.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        self.heard_ns != 0
+    }
+
+    /// Boot time of its first hit in nanoseconds.
+    #[must_use]
+    pub fn first_heard_ns(&self) -> u64 {
+        incarnation::first_hit_ns(self.incarnation)
+    }
+
+    /// Its last `monitor` report.
+    #[must_use]
+    pub fn monitor(&self) -> Option<&MonitorValue> {
+        self.monitor.as_ref()
+    }
+
+    /// Counts of the whole process, sites without a known text included.
+    #[must_use]
+    pub fn totals(&self) -> &Counters {
+        &self.totals
+    }
+
+    /// The sites whose text is known, in order of discovery; the order never changes and none
+    /// is ever taken out.
+    #[must_use]
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
+    /// Stalled tasks by index of the site and reason (`None`: a code of a newer target). A key
+    /// stays, at zero, until the process ends.
+    #[must_use]
+    pub fn stalled(&self) -> &BTreeMap<(usize, Option<Reason>), Stalled> {
+        &self.sums.stalled
+    }
+
+    /// Stalled tasks that should have a name and have none: then names are a sample.
+    #[must_use]
+    pub fn stalls_unnamed(&self) -> u64 {
+        self.sums.unnamed
+    }
+
+    /// The named stalls: task, index of the site where known, reason, stall.
+    pub fn stalls(
+        &self,
+    ) -> impl Iterator<Item = (u64, Option<usize>, Option<Reason>, &NamedStall)> {
+        self.stalls.iter().map(|(task, stall)| {
+            let site = self
+                .addresses
+                .get(&stall.site)
+                .and_then(|address| address.site);
+            (task, site, Reason::from_code(stall.reason), stall)
+        })
+    }
+
+    /// Object pools by index of the site.
+    #[must_use]
+    pub fn pools(&self) -> &BTreeMap<usize, Pool> {
+        &self.pools
+    }
+
+    /// Histograms by kind and reason (events mode).
+    #[must_use]
+    pub fn histograms(&self) -> &BTreeMap<(u32, Option<Reason>), Histogram> {
+        &self.histograms
+    }
+
+    /// Learns the incarnation. A newer one drops all that is known; an older one is refused.
+    pub(super) fn adopt(&mut self, incarnation: u64) -> bool {
+        if self.incarnation == incarnation {
+            return true;
+        }
+        let newer = incarnation::first_hit_ns(incarnation) >= self.first_heard_ns();
+        if newer && incarnation::may_be_of(incarnation, self.id) {
+            *self = Self {
+                incarnation,
+                ..Self::new(self.id, self.meta.clone())
+            };
+            return true;
+        }
+        false
+    }
+
+    pub(super) fn set_ledger(&mut self, key: &SiteKey, value: &LedgerValue) {
+        self.has_ledger = true;
+        self.hear(value.sequence);
+        let new = self.has_heard_every_site();
+        if let Some(address) = self.address(key.site) {
+            address.set_ledger(value, new);
+        }
+    }
+
+    pub(super) fn set_events(&mut self, key: &SiteKey, counts: &EventCounts) {
+        if let Some(address) = self.address(key.site) {
+            address.set_events(counts);
+        }
+        self.hear(self.first_heard_ns());
+    }
+
+    pub(super) fn set_parked(&mut self, key: &ParkedKey, value: &ParkedValue) {
+        self.hear(value.sequence);
+        self.address(key.site);
+        self.parked.set(key.site, key.reason, value);
+    }
+
+    pub(super) fn set_pool(&mut self, key: &SiteKey, value: &PoolValue) {
+        self.hear(value.sequence);
+        self.address(key.site);
+        if value.sequence == value.sequence_end {
+            self.pool_values.insert(key.site, *value);
+        }
+    }
+
+    pub(super) fn set_monitor(&mut self, value: &MonitorValue) {
+        self.has_ledger = true;
+        self.hear(value.sequence);
+        if value.sequence == value.sequence_end {
+            self.monitor = Some(*value);
+        }
+    }
+
+    pub(super) fn set_histogram(&mut self, key: &HistogramKey, histogram: &Histogram) {
+        let reason = Reason::from_code(u64::from(key.reason));
+        let entry = self
+            .histograms
+            .entry((key.kind, reason))
+            .or_insert(*histogram);
+        if histogram.sum_ns >= entry.sum_ns {
+            *entry = *histogram;
+        }
+    }
+
+    pub(super) fn record(&mut self, record: &Record) {
+        self.hear(record.boot_ns);
+        self.address(record.site);
+        self.stalls.record(record);
+    }
+
+    /// Recomputes all sums, after a snapshot was taken in.
+    pub(super) fn settle(&mut self, now_ns: u64) {
+        self.stalls.expire(self.heard_ns);
+        self.settle_counters(now_ns);
+        self.parked
+            .sum(&self.stalls, &self.addresses, self.heard_ns, &mut self.sums);
+        self.settle_pools();
+    }
+
+    /// Addresses whose record should be read now, at most `limit`.
+    pub(super) fn unread(&mut self, now_ns: u64, limit: usize) -> Vec<SiteKey> {
+        let incarnation = self.incarnation;
+        self.addresses
+            .iter_mut()
+            .filter_map(|(site, address)| address.take_attempt(now_ns).then_some(*site))
+            .take(limit)
+            .map(|site| SiteKey { incarnation, site })
+            .collect()
+    }
+
+    pub(super) fn learn(&mut self, site: u64, text: &Text) {
+        let Some(address) = self
+            .addresses
+            .get_mut(&site)
+            .filter(|known| known.site.is_none())
+        else {
+            return;
+        };
+        let label: Arc<str> = label_of(text).into();
+        let index = *self.by_label.entry(label.clone()).or_insert_with(|| {
+            self.sites.push(Site::new(label));
+            self.sites.len() - 1
+        });
+        address.site = Some(index);
+        address.service = text.is_service();
+        self.sites[index].join(text);
+    }
+
+    fn hear(&mut self, boot_ns: u64) {
+        self.heard_ns = self.heard_ns.max(boot_ns);
+    }
+
+    /// The entry of an address; a new one only within the bound, so that a hostile target
+    /// cannot fill the memory. Beyond, its values are not counted.
+    fn address(&mut self, site: u64) -> Option<&mut Address> {
+        if self.addresses.len() >= MAX_LEDGER as usize {
+            return self.addresses.get_mut(&site);
+        }
+        Some(self.addresses.entry(site).or_default())
+    }
+
+    fn settle_counters(&mut self, now_ns: u64) {
+        let events_only =
+            !self.has_ledger && now_ns >= self.first_heard_ns().saturating_add(LEDGER_PATIENCE_NS);
+        let mut totals = Counters::default();
+        let mut sums = vec![Sum::default(); self.sites.len()];
+        for address in self.addresses.values() {
+            totals.add(address.counters(events_only));
+            if let Some(site) = address.site {
+                sums[site].add(address, events_only);
+            }
+        }
+        self.totals.raise(&totals);
+        for (site, sum) in self.sites.iter_mut().zip(&sums) {
+            site.counters.raise(&sum.counters);
+            site.observed.raise(&sum.observed);
+            site.stack_bytes = sum.stack_bytes;
+        }
+    }
+
+    /// A whole rotation has passed since the first hit: a site that appears now is new.
+    fn has_heard_every_site(&self) -> bool {
+        self.heard_ns >= self.first_heard_ns().saturating_add(ROTATION_NS)
+            && self.addresses.len() < MAX_SITES_IN_ROTATION
+    }
+
+    fn settle_pools(&mut self) {
+        self.pools
+            .values_mut()
+            .for_each(|pool| *pool = Pool::default());
+        for (site, value) in &self.pool_values {
+            let Some(site) = self.addresses.get(site).and_then(|address| address.site) else {
+                continue;
+            };
+            let pool = self.pools.entry(site).or_default();
+            pool.retained_bytes = pool.retained_bytes.saturating_add(value.retained_bytes);
+            pool.hits = pool.hits.saturating_add(value.hits);
+            pool.misses = pool.misses.saturating_add(value.misses);
+        }
+    }
+}
+
+/// The sum over the addresses of one site.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    counters: Counters,
+    observed: Counters,
+    stack_bytes: u64,
+}
+
+impl Sum {
+    fn add(&mut self, address: &Address, events_only: bool) {
+        self.counters.add(address.counters(events_only));
+        self.observed.add(&address.observed(events_only));
+        self.stack_bytes = self.stack_bytes.saturating_add(address.stack_bytes());
+    }
+}

@@ -1,0 +1,322 @@
+//! The stages in order, and the clock that drives them; the only place that names them all.
+//!
+//! ```text
+//!  exec, end of a process ──▶ discover ──▶ attach        targets.rs
+//!        ▲                                    │
+//!        │ records                            ▼ links
+//!  ┌─────┴──── kernel programs: ring and maps ◀── probes
+//!  ▼ collect: records at once, maps four times a second
+//!  model ──▶ detect ──▶ export: one immutable view per step ──▶ scrapes
+//! ```
+//!
+//! A step takes a quarter of a second, so that what a monitor repeats every two seconds is
+//! shown within two seconds of its report at the latest. Losing one process, one file or one
+//! read never stops the others: it is counted, and logged once.
+
+mod costs;
+mod targets;
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use observer_ebpf_abi::{RECORD_EXEC, RECORD_EXIT, Record};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::block_in_place;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::attach::{Kernel, LoadError, LoadOptions};
+use crate::collect::{Collector, ProgramLog, Ring, Snapshot};
+use crate::config::Settings;
+use crate::detect::Detectors;
+use crate::export::{
+    self, ObserverView, OnFinding, Probes, Published, Selection, View, bind, table,
+};
+use crate::health::Health;
+use crate::model::{Model, Orphans};
+use crate::sys::clock;
+use targets::{Change, Targets};
+
+const STEP: Duration = Duration::from_millis(250);
+/// Exec records name new processes at once; a scan finds what they could not.
+const RESYNC: Duration = Duration::from_secs(5);
+
+/// Watches and serves until SIGTERM or SIGINT; then detaches, so that no semaphore stays
+/// raised.
+///
+/// # Errors
+///
+/// When the kernel programs cannot be loaded, the address cannot be bound, or the ring can no
+/// longer be read.
+pub async fn run(settings: Settings) -> anyhow::Result<()> {
+    let mut signals = Signals::new().context("cannot wait for signals")?;
+    if Kernel::object().is_none() {
+        return Err(LoadError::NoObject.into());
+    }
+    let listener = bind(settings.listen).await?;
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    let mut kernel = block_in_place(|| Kernel::load(&LoadOptions::default())).context(
+        "cannot load the kernel programs: root or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and \
+             CAP_DAC_READ_SEARCH are needed, and `observer doctor` says what is missing",
+    )?;
+    let ring = Ring::new(&mut kernel).context("cannot read the ring")?;
+    let log = ProgramLog::new(&mut kernel)
+        .inspect_err(|error| tracing::warn!(%error, "the kernel programs' log cannot be read"))
+        .ok();
+    let mut pipeline = Pipeline::new(settings, kernel)?;
+    let server = tokio::spawn(export::serve(
+        listener,
+        pipeline.published.clone(),
+        pipeline.health.clone(),
+    ));
+    tracing::info!("serving http://{address}/metrics");
+    let result = pipeline.watch(ring, log, &mut signals).await;
+    server.abort();
+    block_in_place(|| drop(pipeline));
+    tracing::info!("detached");
+    result
+}
+
+impl Probes for Health {
+    fn unhealthy(&self) -> Option<String> {
+        self.unhealthy()
+    }
+
+    fn unready(&self) -> Option<String> {
+        self.unready()
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self {
+            terminate,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn received(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Every stage's state.
+struct Pipeline {
+    targets: Targets,
+    collector: Collector,
+    model: Model,
+    orphans: Orphans,
+    detectors: Detectors,
+    selection: Selection,
+    published: Arc<Published>,
+    health: Health,
+    on_finding: Option<OnFinding>,
+    table: Option<(Duration, Instant)>,
+    last_resync: Instant,
+    reads_failed: bool,
+}
+
+impl Pipeline {
+    fn new(settings: Settings, kernel: Kernel) -> anyhow::Result<Self> {
+        let on_finding = settings.on_finding.map(|directory| {
+            let shown = directory.display().to_string();
+            OnFinding::new(directory).with_context(|| format!("cannot write to {shown}"))
+        });
+        Ok(Self {
+            collector: Collector::new(&kernel),
+            targets: Targets::new(settings.filter, kernel, settings.mode),
+            model: Model::new(),
+            orphans: Orphans::default(),
+            detectors: Detectors::new(settings.detectors),
+            selection: Selection::new(settings.limits),
+            published: Arc::default(),
+            health: Health::default(),
+            on_finding: on_finding.transpose()?,
+            table: settings
+                .table
+                .map(|every| (every.as_duration(), Instant::now())),
+            last_resync: Instant::now(),
+            reads_failed: false,
+        })
+    }
+
+    async fn watch(
+        &mut self,
+        mut ring: Ring,
+        mut log: Option<ProgramLog>,
+        signals: &mut Signals,
+    ) -> anyhow::Result<()> {
+        block_in_place(|| self.resync());
+        let mut steps = interval(STEP);
+        steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut records = Vec::new();
+        loop {
+            tokio::select! {
+                () = signals.received() => return Ok(()),
+                id = self.targets.ended() => block_in_place(|| {
+                    let change = self.targets.end(id);
+                    self.apply(change);
+                }),
+                received = ring.receive(&mut records) => {
+                    received.context("cannot read the ring")?;
+                    block_in_place(|| records.drain(..).for_each(|record| self.take(&record)));
+                }
+                () = forward(&mut log) => {}
+                _ = steps.tick() => block_in_place(|| self.step()),
+            }
+        }
+    }
+
+    /// Takes one record: processes come and go by it, stalls go to the model.
+    fn take(&mut self, record: &Record) {
+        match record.kind {
+            RECORD_EXEC => {
+                let changes = self.targets.executed(record.tgid);
+                self.apply(changes);
+                self.forget(record.incarnation);
+            }
+            // The leader is gone, other threads may go on: the end comes by the pidfd.
+            RECORD_EXIT => self.forget(record.incarnation),
+            _ => self.model.record(record),
+        }
+    }
+
+    fn step(&mut self) {
+        if self.last_resync.elapsed() >= RESYNC {
+            self.resync();
+        }
+        let changes = self.targets.recheck();
+        self.apply(changes);
+        let Some(snapshot) = self.read() else { return };
+        let now_ns = clock::boot_ns();
+        self.model.observe(now_ns, &snapshot);
+        self.read_texts(now_ns);
+        for pid in self.model.strangers().to_vec() {
+            let changes = self.targets.met(pid);
+            self.apply(changes);
+        }
+        let orphans = self.orphans.find(&snapshot);
+        orphans
+            .into_iter()
+            .for_each(|incarnation| self.forget(incarnation));
+        self.publish(now_ns, snapshot);
+        self.health.stepped();
+    }
+
+    fn resync(&mut self) {
+        let changes = self.targets.scan();
+        self.apply(changes);
+        self.last_resync = Instant::now();
+    }
+
+    fn apply(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Began(id, meta) => self.model.appear(id, meta),
+                Change::Ended(id) => {
+                    let incarnation = self.model.end(id);
+                    self.forget(incarnation.unwrap_or(0));
+                }
+            }
+        }
+    }
+
+    fn read(&mut self) -> Option<Snapshot> {
+        match self.collector.read() {
+            Ok(snapshot) => {
+                self.reads_failed = false;
+                Some(snapshot)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.reads_failed, true) {
+                    tracing::error!(%error, "the maps cannot be read; trying again");
+                }
+                None
+            }
+        }
+    }
+
+    fn read_texts(&mut self, now_ns: u64) {
+        let unread = self.model.unread_sites(now_ns);
+        if unread.is_empty() {
+            return;
+        }
+        for (pid, key) in unread {
+            if let Some(text) = self.collector.site_text(pid, key) {
+                self.model.learn(pid, key, &text);
+            }
+        }
+        self.model.settle(now_ns);
+    }
+
+    fn forget(&self, incarnation: u64) {
+        if incarnation == 0 {
+            return;
+        }
+        match self.collector.forget(incarnation) {
+            Ok(entries) => tracing::debug!(incarnation, entries, "cleared"),
+            Err(error) => tracing::warn!(%error, "an ended process could not be cleared"),
+        }
+    }
+
+    fn publish(&mut self, now_ns: u64, snapshot: Snapshot) {
+        let detection = self.detectors.look(now_ns, &self.model);
+        self.selection.update(now_ns, &self.model);
+        let observer = self.observer_view(snapshot);
+        let view = View::new(&self.model, &detection, &self.selection, observer);
+        if let Some(on_finding) = &mut self.on_finding {
+            on_finding.look(&view);
+        }
+        self.print_table(&view);
+        self.published.publish(view);
+    }
+
+    fn observer_view(&self, snapshot: Snapshot) -> ObserverView {
+        ObserverView {
+            processes: self.targets.watched() as u64,
+            attach_errors: self.targets.errors(),
+            attach_times: self.targets.attach_times().clone(),
+            lost: snapshot
+                .losses
+                .iter()
+                .map(|(loss, count)| (loss.name(), *count))
+                .collect(),
+            probe_seconds: costs::probe_seconds(&snapshot.costs),
+            maps: snapshot.map_entries,
+            sites_dropped: self.selection.sites_dropped(),
+            unix_offset_ns: clock::unix_offset_ns(),
+        }
+    }
+
+    fn print_table(&mut self, view: &View) {
+        let Some((every, last)) = &mut self.table else {
+            return;
+        };
+        if last.elapsed() >= *every {
+            *last = Instant::now();
+            // Nobody reads it any more: that is no reason to stop watching.
+            let _ = writeln!(std::io::stdout(), "{}", table(view));
+        }
+    }
+}
+
+/// Forwards the kernel programs' log; waits for ever where it cannot be read.
+async fn forward(log: &mut Option<ProgramLog>) {
+    let Some(lines) = log else {
+        return std::future::pending().await;
+    };
+    if let Err(error) = lines.forward().await {
+        tracing::warn!(%error, "the kernel programs' log can no longer be read");
+        *log = None;
+    }
+}

@@ -1,0 +1,332 @@
+//! The processes that are watched and the files that are attached: the stages `discover` and
+//! `attach`, put together.
+//!
+//! Links belong to files and are shared by all processes that map them. A file stays attached
+//! for a while after its last process, so that one that is started again is watched from its
+//! first probe on.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+
+use crate::attach::{Kernel, Links, Mode};
+use crate::discover::{Carrier, Discovery, ExamineError, FileId, Filter, Found, ProcessId};
+use crate::export::AttachTimes;
+use crate::model::Meta;
+use crate::sys::poll::watch;
+
+/// After an exec the loader still maps libraries: look again after these times.
+const RECHECKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1_000)];
+/// Looks that are planned at most; beyond, the next scan finds what was late.
+const MAX_RECHECKS: usize = 1_024;
+/// How long a file stays attached without a process.
+const LINGER: Duration = Duration::from_secs(10);
+/// How long until a file that could not be attached is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+/// How long a process that was looked at in vain is left alone.
+const IGNORE: Duration = Duration::from_secs(2);
+
+/// What the model must know.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// A process is watched.
+    Began(ProcessId, Meta),
+    /// It has ended, or runs another program.
+    Ended(ProcessId),
+}
+
+/// The processes that are watched and the files that are attached.
+pub(super) struct Targets {
+    discovery: Discovery,
+    kernel: Kernel,
+    mode: Mode,
+    processes: HashMap<u32, Target>,
+    files: HashMap<FileId, Attached>,
+    failed: HashMap<FileId, Instant>,
+    /// Processes whose error was counted.
+    unreadable: HashSet<u32>,
+    ignored: HashMap<u32, Instant>,
+    rechecks: Vec<(Instant, u32)>,
+    errors: u64,
+    attach_times: AttachTimes,
+    ends: (UnboundedSender<ProcessId>, UnboundedReceiver<ProcessId>),
+}
+
+struct Target {
+    id: ProcessId,
+    exe: String,
+    files: Vec<FileId>,
+    waiting_for_end: AbortHandle,
+}
+
+struct Attached {
+    _links: Links,
+    last_used: Instant,
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        self.waiting_for_end.abort();
+    }
+}
+
+impl Targets {
+    pub(super) fn new(filter: Filter, kernel: Kernel, mode: Mode) -> Self {
+        Self {
+            discovery: Discovery::with_filter(filter),
+            kernel,
+            mode,
+            processes: HashMap::new(),
+            files: HashMap::new(),
+            failed: HashMap::new(),
+            unreadable: HashSet::new(),
+            ignored: HashMap::new(),
+            rechecks: Vec::new(),
+            errors: 0,
+            attach_times: AttachTimes::default(),
+            ends: unbounded_channel(),
+        }
+    }
+
+    /// Processes that are watched.
+    pub(super) fn watched(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// What could not be examined or attached, ever.
+    pub(super) fn errors(&self) -> u64 {
+        self.errors
+    }
+
+    /// How long attaching took.
+    pub(super) fn attach_times(&self) -> &AttachTimes {
+        &self.attach_times
+    }
+
+    /// Waits until a watched process ends.
+    pub(super) async fn ended(&mut self) -> ProcessId {
+        match self.ends.1.recv().await {
+            Some(id) => id,
+            // Not possible: one sender is our own.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Looks at all processes, and detaches the files that nobody runs any more.
+    pub(super) fn scan(&mut self) -> Vec<Change> {
+        let scan = match self.discovery.scan() {
+            Ok(scan) => scan,
+            Err(error) => {
+                self.errors += 1;
+                tracing::error!(%error, "cannot list processes");
+                return Vec::new();
+            }
+        };
+        let failing: HashSet<u32> = scan.errors.iter().map(pid_of).collect();
+        self.unreadable.retain(|pid| failing.contains(pid));
+        scan.errors.iter().for_each(|error| self.count(error));
+        let found = scan.found.into_iter();
+        let changes = found.flat_map(|found| self.take(found)).collect();
+        self.detach_unused();
+        self.ignored.retain(|_, until| *until > Instant::now());
+        changes
+    }
+
+    /// A process executed a program.
+    pub(super) fn executed(&mut self, pid: u32) -> Vec<Change> {
+        let mut changes = self.over(pid);
+        let now = Instant::now();
+        if self.rechecks.len() < MAX_RECHECKS {
+            self.rechecks
+                .extend(RECHECKS.map(|pause| (now + pause, pid)));
+        }
+        changes.extend(self.examine(pid));
+        changes
+    }
+
+    /// Looks again at processes that have executed a program a moment ago.
+    pub(super) fn recheck(&mut self) -> Vec<Change> {
+        let now = Instant::now();
+        let due = |(at, _): &(Instant, u32)| *at <= now;
+        let pids: HashSet<u32> = self
+            .rechecks
+            .iter()
+            .filter(|at| due(at))
+            .map(|at| at.1)
+            .collect();
+        self.rechecks.retain(|at| !due(at));
+        pids.into_iter().flat_map(|pid| self.examine(pid)).collect()
+    }
+
+    /// A process hit a probe and the model does not know it.
+    pub(super) fn met(&mut self, pid: u32) -> Vec<Change> {
+        let now = Instant::now();
+        let known = self.processes.contains_key(&pid);
+        if known || self.ignored.get(&pid).is_some_and(|until| *until > now) {
+            return Vec::new();
+        }
+        let changes = self.examine(pid);
+        if changes.is_empty() {
+            self.ignored.insert(pid, now + IGNORE);
+        }
+        changes
+    }
+
+    /// A process's pidfd said that it is over.
+    pub(super) fn end(&mut self, id: ProcessId) -> Vec<Change> {
+        let is_it = self
+            .processes
+            .get(&id.pid)
+            .is_some_and(|target| target.id == id);
+        if is_it { self.over(id.pid) } else { Vec::new() }
+    }
+
+    fn over(&mut self, pid: u32) -> Vec<Change> {
+        self.unreadable.remove(&pid);
+        let Some(target) = self.processes.remove(&pid) else {
+            return Vec::new();
+        };
+        tracing::debug!(pid, exe = target.exe, "no longer watched");
+        self.touch(&target.files);
+        vec![Change::Ended(target.id)]
+    }
+
+    fn examine(&mut self, pid: u32) -> Vec<Change> {
+        match self.discovery.examine(pid) {
+            Ok(Some(found)) => self.take(found),
+            Ok(None) => Vec::new(),
+            Err(error) => {
+                self.count(&error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Attaches what a process carries; watches it if it is new.
+    fn take(&mut self, found: Found) -> Vec<Change> {
+        let files: Vec<FileId> = found.carriers.iter().map(|carrier| carrier.id).collect();
+        found
+            .carriers
+            .iter()
+            .for_each(|carrier| self.attach(carrier));
+        let mut changes = Vec::new();
+        if let Some(known) = self.processes.get_mut(&found.id.pid) {
+            if known.id == found.id && known.exe == found.exe {
+                known.files = files;
+                return changes;
+            }
+            // A reused pid, or an exec of which the record was lost.
+            changes = self.over(found.id.pid);
+        }
+        tracing::debug!(pid = found.id.pid, exe = found.exe, "watched");
+        let meta = Meta {
+            name: found.name.as_str().into(),
+            exe: found.exe.as_str().into(),
+            container_id: found.container_id.as_deref().map(Into::into),
+        };
+        let waiting_for_end = wait_for_end(found.id, found.pidfd, self.ends.0.clone());
+        let target = Target {
+            id: found.id,
+            exe: found.exe,
+            files,
+            waiting_for_end,
+        };
+        self.processes.insert(found.id.pid, target);
+        changes.push(Change::Began(found.id, meta));
+        changes
+    }
+
+    fn attach(&mut self, carrier: &Arc<Carrier>) {
+        let now = Instant::now();
+        if let Some(attached) = self.files.get_mut(&carrier.id) {
+            attached.last_used = now;
+            return;
+        }
+        if self
+            .failed
+            .get(&carrier.id)
+            .is_some_and(|at| now.duration_since(*at) < RETRY)
+        {
+            return;
+        }
+        match self.kernel.attach(carrier, self.mode) {
+            Ok(links) => self.attached(carrier, links, now),
+            Err(error) => {
+                self.errors += 1;
+                if self.failed.insert(carrier.id, now).is_none() {
+                    tracing::warn!("cannot attach: {error}");
+                }
+            }
+        }
+    }
+
+    fn attached(&mut self, carrier: &Carrier, links: Links, began: Instant) {
+        let took = began.elapsed();
+        self.attach_times.add(took.as_secs_f64());
+        self.failed.remove(&carrier.id);
+        let (path, probes) = (&carrier.path, links.probes().len());
+        tracing::info!(path, probes, ms = took.as_millis(), "attached");
+        if !links.slow().is_empty() {
+            tracing::warn!(
+                path,
+                "some probes are not on a nop: each hit costs some 20 µs"
+            );
+        }
+        self.files.insert(
+            carrier.id,
+            Attached {
+                _links: links,
+                last_used: began,
+            },
+        );
+    }
+
+    fn touch(&mut self, files: &[FileId]) {
+        for file in files {
+            if let Some(attached) = self.files.get_mut(file) {
+                attached.last_used = Instant::now();
+            }
+        }
+    }
+
+    fn detach_unused(&mut self) {
+        let targets = self.processes.values();
+        let used: HashSet<FileId> = targets.flat_map(|target| target.files.clone()).collect();
+        self.files
+            .retain(|id, file| used.contains(id) || file.last_used.elapsed() < LINGER);
+        self.failed.retain(|_, at| at.elapsed() < 2 * RETRY);
+    }
+
+    /// Counts a process that could not be examined, once.
+    fn count(&mut self, error: &ExamineError) {
+        if self.unreadable.insert(pid_of(error)) {
+            self.errors += 1;
+            tracing::warn!("cannot examine: {error}");
+        }
+    }
+}
+
+fn pid_of(error: &ExamineError) -> u32 {
+    match error {
+        ExamineError::Denied { pid, .. } | ExamineError::Read { pid, .. } => *pid,
+    }
+}
+
+fn wait_for_end(id: ProcessId, pidfd: OwnedFd, ends: UnboundedSender<ProcessId>) -> AbortHandle {
+    let task = tokio::spawn(async move {
+        match watch(pidfd.as_fd()) {
+            Ok(pidfd) => drop(pidfd.readable().await.map(|_| ())),
+            Err(error) => {
+                tracing::warn!(pid = id.pid, %error, "the process's end cannot be waited for");
+                return;
+            }
+        }
+        // Nobody listens any more when the observer stops.
+        let _ = ends.send(id);
+    });
+    task.abort_handle()
+}

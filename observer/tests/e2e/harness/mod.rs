@@ -1,0 +1,20 @@
+//! What the end-to-end tests share: real processes started, driven and read from outside.
+//!
+//! Nothing here knows the observer's or the runtime's code: targets answer on their standard
+//! output, the observer is read over HTTP. Waiting is for a state, with a hang guard only.
+
+mod bpftrace;
+mod live;
+mod metrics;
+mod observer;
+mod process;
+mod target;
+mod wait;
+
+pub use bpftrace::Bpftrace;
+pub use live::shows_live;
+pub use metrics::Scrape;
+pub use observer::Observer;
+pub use process::{available_memory, require, semaphores};
+pub use target::Target;
+pub use wait::{best_of, eventually};

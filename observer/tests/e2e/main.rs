@@ -1,0 +1,15 @@
+//! End to end: real targets, the built observer, bpftrace, promtool and Prometheus.
+//!
+//! Run by `cargo xtask test e2e`, which builds the programs and names them in the environment.
+//! Each file shows one promise of the observer to its users.
+
+mod counts;
+mod errors;
+mod events;
+mod harness;
+mod killed;
+mod processes;
+mod prometheus;
+mod storm;
+mod stuck;
+mod threads;

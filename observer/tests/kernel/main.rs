@@ -1,0 +1,82 @@
+//! The kernel programs on the real kernel: loaded, attached to a C program that fires what it
+//! is told to, and read back. Needs root, gcc and an observer built with the programs; run by
+//! `cargo xtask test kernel`.
+//!
+//! Every test has a copy of the emitter to itself, so that tests and other observers on the
+//! machine do not see each other's hits. Hits are synchronous: what was fired is in the maps
+//! when the emitter answers. The few things that happen later are waited for, with a deadline.
+
+mod attach;
+mod emitter;
+mod events;
+mod killed;
+mod ledger;
+mod limits;
+mod neighbours;
+mod processes;
+mod stalls;
+
+use emitter::Emitter;
+use observer::attach::{Kernel, LinkKind, Links, LoadOptions, Mode};
+use observer::collect::Collector;
+use std::time::{Duration, Instant};
+
+/// Both kinds of links, as far as this kernel has them. `uprobe_multi` is not optional on a
+/// kernel that says it has it.
+const KINDS: [LinkKind; 2] = [LinkKind::Multi, LinkKind::Perf];
+
+/// A loaded kernel, attached to an emitter, with a collector.
+struct Bench {
+    emitter: Emitter,
+    kernel: Kernel,
+    collector: Collector,
+    links: Links,
+}
+
+impl Bench {
+    fn new(kind: LinkKind, mode: Mode) -> Self {
+        Self::with_limits(kind, mode, Vec::new())
+    }
+
+    fn with_limits(kind: LinkKind, mode: Mode, max_entries: Vec<(&'static str, u32)>) -> Self {
+        let emitter = Emitter::start();
+        let kernel = load(LoadOptions {
+            link: Some(kind),
+            max_entries,
+        });
+        let links = kernel.attach(&emitter.carrier(), mode).expect("attaches");
+        let collector = Collector::new(&kernel);
+        Self {
+            emitter,
+            kernel,
+            collector,
+            links,
+        }
+    }
+
+    /// The emitter's incarnation.
+    fn incarnation(&self) -> u64 {
+        incarnation(&self.collector, self.emitter.pid()).expect("the emitter is known")
+    }
+}
+
+fn load(options: LoadOptions) -> Kernel {
+    Kernel::load(&options).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn incarnation(collector: &Collector, pid: u32) -> Option<u64> {
+    let processes = collector.read().expect("maps are read").processes;
+    processes
+        .iter()
+        .find(|(tgid, _)| *tgid == pid)
+        .map(|(_, process)| process.incarnation)
+}
+
+/// Waits until the condition holds; fails after a time that is long for a loaded machine.
+fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not within 20 s");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
