@@ -1,0 +1,187 @@
+//! The distribution's packages: which are missing, and the step that installs them.
+//!
+//! Only apt is known. Prometheus is not installed but unpacked under `target/tools`, because its
+//! package starts a service on port 9090 and the tests need nothing but the two programs.
+
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+
+use crate::command::Invocation;
+use crate::plan::{self, Step};
+use crate::privilege::Privilege;
+use crate::runner;
+use crate::workspace::Workspace;
+
+/// A program that a layer of tests needs, and the package that has it.
+struct Need {
+    program: &'static str,
+    package: &'static str,
+}
+
+const TEST_PROGRAMS: [Need; 5] = [
+    Need {
+        program: "cc",
+        package: "gcc",
+    },
+    Need {
+        program: "readelf",
+        package: "binutils",
+    },
+    Need {
+        program: "strip",
+        package: "binutils",
+    },
+    Need {
+        program: "gdb",
+        package: "gdb",
+    },
+    Need {
+        program: "bpftrace",
+        package: "bpftrace",
+    },
+];
+
+/// Whether apt manages this machine.
+pub fn has_apt() -> bool {
+    runner::find_program("apt-get").is_some() && runner::find_program("dpkg-query").is_some()
+}
+
+/// Whether `package` is installed.
+pub fn installed(package: &str) -> bool {
+    let query = Invocation::new("dpkg-query").args(["-W", "-f", "${Status}", package]);
+    runner::ask(&query).is_some_and(|status| status == "install ok installed")
+}
+
+/// Whether apt knows a version of `package`.
+pub fn available(package: &str) -> bool {
+    let query = Invocation::new("apt-cache").args(["show", "--no-all-versions", package]);
+    runner::ask(&query).is_some_and(|answer| answer.contains("Package:"))
+}
+
+/// The step that installs `packages`; `None` without apt or without a way to root's rights.
+pub fn install_step(
+    say: &str,
+    log: &'static str,
+    packages: &[&str],
+    privilege: Privilege,
+) -> Option<Step> {
+    let apt = |arguments: &[&str]| {
+        let call = Invocation::new("apt-get")
+            .args(arguments)
+            .env("DEBIAN_FRONTEND", "noninteractive");
+        privilege.raise(call)
+    };
+    let mut install = vec!["install", "-y", "--no-install-recommends"];
+    install.extend(packages);
+    let calls = vec![apt(&["update"])?, apt(&install)?];
+    has_apt().then(|| Step::new(format!("{say}: {}", packages.join(" ")), log, calls))
+}
+
+/// The packages whose programs the tests miss on this machine.
+pub fn missing_for_tests() -> Vec<&'static str> {
+    missing(|program| runner::find_program(program).is_some())
+}
+
+fn missing(has: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    let mut packages: Vec<_> = TEST_PROGRAMS
+        .iter()
+        .filter(|need| !has(need.program))
+        .map(|need| need.package)
+        .collect();
+    packages.dedup();
+    packages
+}
+
+/// The folder that holds `prometheus` and `promtool`, `None` where they are on the path already.
+pub fn prometheus_folder(workspace: &Workspace) -> Option<PathBuf> {
+    let on_path = ["prometheus", "promtool"]
+        .iter()
+        .all(|name| runner::find_program(name).is_some());
+    (!on_path).then(|| workspace.tools().join("prometheus/usr/bin"))
+}
+
+/// Makes sure that `prometheus` and `promtool` can be run.
+pub fn unpack_prometheus(workspace: &Workspace) -> Result<()> {
+    let Some(folder) = prometheus_folder(workspace) else {
+        return Ok(());
+    };
+    if ["prometheus", "promtool"]
+        .iter()
+        .all(|name| runner::is_executable(&folder.join(name)))
+    {
+        return Ok(());
+    }
+    let into = workspace.tools().join("prometheus");
+    let download = workspace.tools().join("prometheus-download");
+    std::fs::create_dir_all(&download).context("creating the folder for Prometheus")?;
+    prometheus_step(&download).perform(workspace)?;
+    unpack_step(&downloaded(&download)?, &into).perform(workspace)?;
+    std::fs::remove_dir_all(&download).context("removing the downloaded package")
+}
+
+fn prometheus_step(download: &Path) -> Step {
+    let call = Invocation::new("apt-get")
+        .args(["download", "prometheus"])
+        .folder(download);
+    let say = "downloading Prometheus and promtool (for the end-to-end tests; not installed)";
+    Step::new(say, "prometheus", vec![call])
+}
+
+fn unpack_step(package: &Path, into: &Path) -> Step {
+    let call = Invocation::new("dpkg-deb")
+        .arg("--extract")
+        .arg(package)
+        .arg(into);
+    Step::new(
+        "unpacking them under target/tools",
+        "prometheus-unpack",
+        vec![call],
+    )
+}
+
+fn downloaded(folder: &Path) -> Result<PathBuf> {
+    std::fs::read_dir(folder)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .context("apt-get download left no package")
+}
+
+/// Installs what the tests miss, or says what to install.
+pub fn prepare_for_tests(workspace: &Workspace, privilege: Privilege, install: bool) -> Result<()> {
+    let packages = missing_for_tests();
+    if !packages.is_empty() {
+        let say = "installing what the tests need";
+        match install_step(say, "test-packages", &packages, privilege) {
+            Some(step) if install => step.perform(workspace)?,
+            Some(step) => println!("missing for the tests: {}", step.shell_line()),
+            None => println!(
+                "missing for the tests: please install {}",
+                packages.join(" ")
+            ),
+        }
+    }
+    if install
+        && has_apt()
+        && let Err(error) = unpack_prometheus(workspace)
+    {
+        plan::say(&format!("no Prometheus: {error:#}"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_each_missing_package_once() {
+        assert_eq!(missing(|_| false), ["gcc", "binutils", "gdb", "bpftrace"]);
+        assert_eq!(missing(|program| program != "strip"), ["binutils"]);
+        assert!(missing(|_| true).is_empty());
+    }
+
+    #[test]
+    fn there_is_no_step_without_a_way_to_root() {
+        assert_eq!(install_step("x", "x", &["gdb"], Privilege::None), None);
+    }
+}

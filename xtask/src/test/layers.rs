@@ -1,0 +1,288 @@
+//! How each layer is run.
+//!
+//! The kernel and end-to-end tests are built as the user and only the test program itself gets
+//! root's rights, so no file under `target` ever belongs to root on behalf of somebody else.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::path::PathBuf;
+
+use super::Options;
+use super::outcome::{Counts, Verdict};
+use super::prepare::{Prepared, missing_programs};
+use crate::build::OBJECT_VARIABLE;
+use crate::command::Invocation;
+use crate::runner::{self, Show};
+use crate::toolchain;
+use crate::workspace::Workspace;
+
+/// Exploring more preemptions than this finds little and costs much.
+const LOOM_PREEMPTIONS: &str = "3";
+/// The observer of one test sees the targets of all others, and they share two cores: one at a time.
+const ONE_AT_A_TIME: [&str; 2] = ["--test-threads", "1"];
+/// The programs that the end-to-end tests start themselves.
+const E2E_PROGRAMS: [&str; 4] = ["bpftrace", "promtool", "prometheus", "setpriv"];
+
+/// One run of the layers.
+pub struct Run<'a> {
+    workspace: &'a Workspace,
+    options: &'a Options,
+    prepared: &'a Prepared,
+}
+
+impl<'a> Run<'a> {
+    /// Binds what all layers need.
+    pub fn new(workspace: &'a Workspace, options: &'a Options, prepared: &'a Prepared) -> Self {
+        Self {
+            workspace,
+            options,
+            prepared,
+        }
+    }
+
+    /// `cargo test` on the plain members; the runtime's tests again in release, because some
+    /// mistakes around a context switch exist only in optimised code.
+    pub fn unit(&self) -> Result<Verdict> {
+        let release = [
+            "test",
+            "--no-fail-fast",
+            "--release",
+            "--package",
+            "runtime",
+            "--lib",
+            "--tests",
+        ];
+        let plain = self
+            .cargo(&["test", "--no-fail-fast", "--"])
+            .args(&self.options.arguments);
+        let mut calls = vec![("unit", plain), ("unit-release", self.tests(&release))];
+        if self.options.long {
+            // Apart from the above, where it would also run examples in docs that are not to run.
+            let long = [
+                "test",
+                "--no-fail-fast",
+                "--lib",
+                "--bins",
+                "--tests",
+                "--",
+                "--ignored",
+            ];
+            calls.push(("unit-long", self.cargo(&long).args(&self.options.arguments)));
+        }
+        self.all(&calls)
+    }
+
+    /// loom's models are the tests whose names begin with `loom_`.
+    pub fn model(&self) -> Result<Verdict> {
+        let arguments = [
+            "test",
+            "--release",
+            "--package",
+            "runtime",
+            "--lib",
+            "loom_",
+        ];
+        let mut call = self
+            .tests(&arguments)
+            .env("RUSTFLAGS", "--cfg loom")
+            .env("CARGO_TARGET_DIR", self.workspace.target.join("loom"));
+        if std::env::var_os("LOOM_MAX_PREEMPTIONS").is_none() {
+            call = call.env("LOOM_MAX_PREEMPTIONS", LOOM_PREEMPTIONS);
+        }
+        self.all(&[("model", call)])
+    }
+
+    /// Miri on everything but the switch, for which the thread-backed stand-in runs.
+    pub fn miri(&self) -> Result<Verdict> {
+        let nightly = match toolchain::miri(self.workspace, self.options.setup.no_install) {
+            Ok(nightly) => nightly,
+            Err(error) => return Ok(Verdict::CannotRun(format!("{error:#}"))),
+        };
+        let call = |packages: &[&str]| {
+            let call = Invocation::new("rustup")
+                .args(["run", &nightly, "cargo", "miri", "test", "--no-fail-fast"])
+                .without_toolchain_choice()
+                .args(packages)
+                .env("CARGO_TARGET_DIR", self.workspace.target.join("miri"))
+                .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+                .folder(&self.workspace.root);
+            self.with_test_arguments(call)
+        };
+        self.all(&[
+            (
+                "miri-abi",
+                call(&[
+                    "--package",
+                    "runtime-abi",
+                    "--package",
+                    "observer-ebpf-abi",
+                    "--lib",
+                ]),
+            ),
+            ("miri-runtime", call(&["--package", "runtime", "--lib"])),
+        ])
+    }
+
+    /// The observer's tests against the real kernel.
+    pub fn kernel(&self) -> Result<Verdict> {
+        if let Some(reason) = self.prepared.kernel_obstacle() {
+            return Ok(Verdict::CannotRun(reason));
+        }
+        let object = match &self.prepared.object {
+            Ok(object) => object,
+            Err(reason) => return Ok(Verdict::CannotRun(reason.clone())),
+        };
+        let program = self.build_test("kernel")?.env(OBJECT_VARIABLE, object);
+        self.alone_as_root("kernel", program)
+    }
+
+    /// The built programs, together.
+    pub fn e2e(&self) -> Result<Verdict> {
+        if let Some(reason) = self.prepared.kernel_obstacle() {
+            return Ok(Verdict::CannotRun(reason));
+        }
+        let missing = missing_programs(&self.prepared.path, &E2E_PROGRAMS);
+        if !missing.is_empty() {
+            return Ok(Verdict::CannotRun(format!(
+                "it needs {}",
+                missing.join(", ")
+            )));
+        }
+        let programs = match &self.prepared.programs {
+            Ok(programs) => programs,
+            Err(reason) => return Ok(Verdict::CannotRun(reason.clone())),
+        };
+        let program = self
+            .build_test("e2e")?
+            .env("PARKWATCH_OBSERVER", &programs.observer)
+            .env("PARKWATCH_TARGET", programs.examples.join("target"))
+            .env("PARKWATCH_DEMO", programs.examples.join("demo"));
+        self.alone_as_root("e2e", program)
+    }
+
+    /// A call of cargo in the workspace.
+    fn cargo(&self, arguments: &[&str]) -> Invocation {
+        Invocation::cargo()
+            .args(arguments)
+            .env("PATH", &self.prepared.path)
+            .folder(&self.workspace.root)
+    }
+
+    /// The same with the test programs' arguments behind it.
+    fn tests(&self, arguments: &[&str]) -> Invocation {
+        self.with_test_arguments(self.cargo(arguments))
+    }
+
+    fn with_test_arguments(&self, call: Invocation) -> Invocation {
+        call.arg("--").args(self.test_arguments())
+    }
+
+    fn test_arguments(&self) -> Vec<String> {
+        let mut arguments = self.options.arguments.clone();
+        if self.options.long {
+            arguments.push("--include-ignored".to_owned());
+        }
+        arguments
+    }
+
+    /// Builds one integration test of the observer and returns a call of it. Both features are
+    /// always on, so that the two layers share one build.
+    fn build_test(&self, name: &str) -> Result<Invocation> {
+        let mut call = self
+            .cargo(&[
+                "test",
+                "--no-run",
+                "--message-format",
+                "json-render-diagnostics",
+            ])
+            .args([
+                "--package",
+                "observer",
+                "--features",
+                "kernel-tests,e2e-tests",
+                "--test",
+                name,
+            ]);
+        if let Ok(object) = &self.prepared.object {
+            call = call.env(OBJECT_VARIABLE, object);
+        }
+        let log = format!("{name}-build");
+        let finished = runner::run_checked(self.workspace, &log, &call)?;
+        let program = test_program(&finished.stdout, name)
+            .with_context(|| format!("cargo named no test program `{name}`"))?;
+        let folder = self.workspace.root.join("observer");
+        Ok(Invocation::new(program)
+            .args(self.test_arguments())
+            .folder(folder))
+    }
+
+    /// One test after another, unless the caller chose otherwise.
+    fn alone(&self, call: Invocation) -> Invocation {
+        let chosen = self
+            .options
+            .arguments
+            .iter()
+            .any(|word| word.starts_with("--test-threads"));
+        if chosen {
+            call
+        } else {
+            call.args(ONE_AT_A_TIME)
+        }
+    }
+
+    fn alone_as_root(&self, log: &str, call: Invocation) -> Result<Verdict> {
+        let call = self
+            .prepared
+            .privilege
+            .raise(self.alone(call).env("PATH", &self.prepared.path));
+        self.all(&[(log, call.context("no way to root's rights")?)])
+    }
+
+    /// Runs the calls one after another, all of them whatever happens, and sums their tests.
+    fn all(&self, calls: &[(&str, Invocation)]) -> Result<Verdict> {
+        let mut counts = Counts::default();
+        let mut success = true;
+        for (log, call) in calls {
+            let finished = runner::run(self.workspace, log, call, Show::Lines)?;
+            success &= finished.status.success();
+            counts.add(Counts::parse(&finished.stdout));
+        }
+        Ok(if success {
+            Verdict::Passed(counts)
+        } else {
+            Verdict::Failed(counts)
+        })
+    }
+}
+
+/// The executable of the integration test `name` among cargo's messages.
+fn test_program(messages: &str, name: &str) -> Option<PathBuf> {
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .find_map(|message| {
+            let target = &message["target"];
+            let is_test = target["kind"].as_array()?.iter().any(|kind| kind == "test");
+            let program = message["executable"].as_str()?;
+            (is_test && target["name"] == name).then(|| PathBuf::from(program))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_the_test_program_among_cargos_messages() {
+        let messages = r#"not json
+{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"kernel"},"executable":"/t/bin"}
+{"reason":"compiler-artifact","target":{"kind":["test"],"name":"e2e"},"executable":"/t/e2e"}
+{"reason":"compiler-artifact","target":{"kind":["test"],"name":"kernel"},"executable":"/t/kernel"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(
+            test_program(messages, "kernel"),
+            Some(PathBuf::from("/t/kernel"))
+        );
+        assert_eq!(test_program(messages, "unit"), None);
+    }
+}

@@ -1,0 +1,127 @@
+//! What the layers share: root's rights, packages, the kernel object and the release programs.
+//!
+//! Made once before the first layer, and only as much of it as the chosen layers need. What could
+//! not be had is kept as the reason for which the layers that need it cannot run.
+
+use anyhow::Result;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::Layer;
+use crate::build;
+use crate::packages;
+use crate::privilege::Privilege;
+use crate::runner;
+use crate::setup;
+use crate::workspace::Workspace;
+
+/// Stands for what no chosen layer needs; never shown.
+const UNNEEDED: &str = "not asked for";
+
+/// The shared preparations.
+pub struct Prepared {
+    /// How the kernel and end-to-end tests get root's rights.
+    pub privilege: Privilege,
+    /// The search path of every test, with the tools that were unpacked for this project.
+    pub path: OsString,
+    /// The kernel object, or why there is none; asked for by the layers that need it only.
+    pub object: std::result::Result<PathBuf, String>,
+    /// The release programs, or why there are none.
+    pub programs: std::result::Result<Programs, String>,
+}
+
+/// The programs that the end-to-end tests start.
+pub struct Programs {
+    /// The observer with the kernel programs inside.
+    pub observer: PathBuf,
+    /// The folder of the runtime's examples.
+    pub examples: PathBuf,
+}
+
+impl Prepared {
+    /// Installs and builds what `layers` need.
+    pub fn new(workspace: &Workspace, layers: &[Layer], options: &setup::Options) -> Result<Self> {
+        let privilege = Privilege::find();
+        packages::prepare_for_tests(workspace, privilege, !options.no_install)?;
+        let needs_object = layers.iter().any(|layer| layer.needs_the_kernel());
+        let object = if needs_object {
+            as_reason(kernel_object(workspace, options))
+        } else {
+            Err(UNNEEDED.to_owned())
+        };
+        let programs = match &object {
+            Ok(object) if layers.contains(&Layer::E2e) => as_reason(programs(workspace, object)),
+            Ok(_) => Err(UNNEEDED.to_owned()),
+            Err(reason) => Err(reason.clone()),
+        };
+        Ok(Self {
+            privilege,
+            path: search_path(workspace),
+            object,
+            programs,
+        })
+    }
+
+    /// Why this machine cannot run tests that need root or the kernel's tracing, if it cannot.
+    pub fn kernel_obstacle(&self) -> Option<String> {
+        if self.privilege == Privilege::None {
+            return Some("it needs root: run this as root, or install sudo".to_owned());
+        }
+        if !Path::new("/sys/bus/event_source/devices/uprobe").exists() {
+            return Some("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)".to_owned());
+        }
+        None
+    }
+}
+
+fn kernel_object(workspace: &Workspace, options: &setup::Options) -> Result<PathBuf> {
+    build::kernel_object(workspace, &setup::kernel_tools(workspace, options)?)
+}
+
+fn programs(workspace: &Workspace, object: &Path) -> Result<Programs> {
+    Ok(Programs {
+        observer: build::observer_with(workspace, object)?,
+        examples: build::examples(workspace, &["demo", "target"])?,
+    })
+}
+
+fn as_reason<T>(result: Result<T>) -> std::result::Result<T, String> {
+    result.map_err(|error| {
+        let reason = format!("{error:#}");
+        println!("    {reason}");
+        reason
+    })
+}
+
+fn search_path(workspace: &Workspace) -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
+    folders.extend(packages::prometheus_folder(workspace).filter(|folder| folder.is_dir()));
+    folders.extend(["/usr/sbin", "/sbin"].map(PathBuf::from));
+    std::env::join_paths(folders).unwrap_or(path)
+}
+
+/// The programs on `path` that are missing among `names`.
+pub fn missing_programs(path: &OsString, names: &[&'static str]) -> Vec<&'static str> {
+    let folders: Vec<PathBuf> = std::env::split_paths(path).collect();
+    let has = |name: &str| {
+        folders
+            .iter()
+            .any(|folder| runner::is_executable(&folder.join(name)))
+    };
+    names.iter().copied().filter(|name| !has(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_which_programs_are_missing() {
+        let path = OsString::from("/bin:/usr/bin");
+        assert_eq!(
+            missing_programs(&path, &["sh", "no-such-program"]),
+            ["no-such-program"]
+        );
+    }
+}
