@@ -15,7 +15,11 @@ pub mod run;
 
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The exit code for wrong usage.
+const WRONG_USAGE: u8 = 2;
 
 /// How a table is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -71,7 +75,14 @@ enum Command {
 /// Parses the command line, runs the command, and gives its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let line = CommandLine::parse();
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) if is_help(&error) => error.exit(),
+        Err(error) => {
+            eprintln!("observer: {}", usage_line(&error));
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
     logging::start(line.global.verbose, line.global.log_format);
     match dispatch(line.command) {
         Ok(code) => code,
@@ -92,6 +103,24 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Whether clap answers with a text that was asked for, or with the help for want of a command.
+fn is_help(error: &clap::Error) -> bool {
+    !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+}
+
+/// What is wrong with the command line, and where to read on, on one line.
+fn usage_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"));
+    let said = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+    let said = said.collect::<Vec<_>>().join("; ");
+    let said = said.strip_prefix("error: ").unwrap_or(&said);
+    format!("{said} (see `observer --help`)")
+}
+
 /// An error and its causes on one line.
 fn one_line(error: &anyhow::Error) -> String {
     format!("{error:#}")
@@ -108,6 +137,23 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_is_one_line_that_names_the_word() {
+        for words in [
+            ["observer", "run", "--no-such-flag"],
+            ["observer", "run", "--mode=guess"],
+            ["observer", "run", "--stuck-after=soon"],
+            ["observer", "no-such-command", "x"],
+        ] {
+            let error = CommandLine::try_parse_from(words).expect_err("wrong usage");
+            let line = usage_line(&error);
+            let word = words[2].rsplit('=').next().expect("a word");
+            let named = line.contains(word) || line.contains(words[1]);
+            assert!(named && !line.contains('\n'), "{line:?}");
+            assert!(line.ends_with("(see `observer --help`)"), "{line:?}");
+        }
     }
 
     #[test]

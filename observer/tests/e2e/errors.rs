@@ -11,24 +11,19 @@ fn observer(arguments: &[&str]) -> Output {
         .expect("observer runs")
 }
 
-fn says(output: &Output, code: i32, words: &str) {
+fn says_one_line(output: &Output, code: i32, words: &str) {
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{text}");
     assert!(text.contains(words), "{words:?} is not in {text:?}");
-}
-
-fn says_one_line(output: &Output, code: i32, words: &str) {
-    says(output, code, words);
-    let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(text.trim_end().lines().count(), 1, "{text:?}");
 }
 
 #[test]
 fn refuses_wrong_flags_with_code_2() {
-    says(&observer(&["run", "--no-such-flag"]), 2, "--no-such-flag");
-    says(&observer(&["run", "--mode", "guess"]), 2, "guess");
-    says(&observer(&["run", "--stuck-after", "soon"]), 2, "soon");
-    says(&observer(&["no-such-command"]), 2, "no-such-command");
+    says_one_line(&observer(&["run", "--no-such-flag"]), 2, "--no-such-flag");
+    says_one_line(&observer(&["run", "--mode", "guess"]), 2, "guess");
+    says_one_line(&observer(&["run", "--stuck-after", "soon"]), 2, "soon");
+    says_one_line(&observer(&["no-such-command"]), 2, "no-such-command");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The conditions under which a table was measured: machine, kernel, versions.
+//! The conditions under which a table was measured: machine, kernel, versions, load.
 
 use std::path::Path;
 
@@ -6,8 +6,39 @@ use crate::command::Invocation;
 use crate::runner;
 use crate::workspace::Workspace;
 
-/// A sentence for below the table.
-pub fn describe(workspace: &Workspace, rounds: u32) -> String {
+/// The conditions of one table; what changes meanwhile is looked at twice.
+pub struct Conditions {
+    method: String,
+    machine: String,
+    versions: String,
+    load_at_begin: String,
+}
+
+impl Conditions {
+    /// Those from now on, for a table made by `method` from programs with this allocator.
+    pub fn begin(workspace: &Workspace, method: String, allocator: &str) -> Self {
+        Self {
+            method,
+            machine: machine(),
+            versions: versions(workspace, allocator),
+            load_at_begin: load_average(),
+        }
+    }
+
+    /// A paragraph for below the table.
+    pub fn describe(&self) -> String {
+        format!(
+            "Conditions: {}; {}; {}; load average {} at the start, {} at the end.",
+            self.method,
+            self.machine,
+            self.versions,
+            self.load_at_begin,
+            load_average()
+        )
+    }
+}
+
+fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let processor = read("/proc/cpuinfo")
         .lines()
@@ -17,19 +48,44 @@ pub fn describe(workspace: &Workspace, rounds: u32) -> String {
             |(_, name)| name.trim().to_owned(),
         );
     let kernel = read("/proc/sys/kernel/osrelease");
+    format!("{cores} cores ({processor}), Linux {}", kernel.trim())
+}
+
+fn versions(workspace: &Workspace, allocator: &str) -> String {
     let rustc = runner::ask(&Invocation::new("rustc").arg("--version")).unwrap_or_default();
     let lock = read(workspace.root.join("Cargo.lock"));
-    let peers: Vec<String> = ["tokio", "may"]
-        .iter()
-        .filter_map(|name| Some(format!("{name} {}", locked_version(&lock, name)?)))
-        .collect();
+    let shown = |name: &str| match locked_version(&lock, name) {
+        Some(version) => format!("{name} {version}"),
+        None => name.to_owned(),
+    };
+    let peers = ["tokio", "may"].map(shown).join(", ");
+    let ours = format!("{}{}", env!("CARGO_PKG_VERSION"), commit(workspace));
+    let rustc = rustc.trim();
     format!(
-        "Conditions: {rounds} interleaved rounds, a process per measurement; {cores} cores ({processor}); \
-         Linux {}; {}; {}.",
-        kernel.trim(),
-        rustc.trim(),
-        peers.join(", ")
+        "runtime {ours}, {peers}, allocator {}, {rustc}",
+        shown(allocator)
     )
+}
+
+/// The commit that was measured, and whether the sources differ from it.
+fn commit(workspace: &Workspace) -> String {
+    let git = |arguments: &[&str]| {
+        let call = Invocation::new("git").args(arguments.iter().copied());
+        runner::ask(&call.folder(&workspace.root))
+    };
+    let Some(commit) = git(&["rev-parse", "--short", "HEAD"]) else {
+        return String::new();
+    };
+    let changed = git(&["status", "--porcelain"]).is_some_and(|files| !files.is_empty());
+    let changed = if changed { " with changes" } else { "" };
+    format!(" ({}{changed})", commit.trim())
+}
+
+/// Over the last minute, five and fifteen minutes.
+fn load_average() -> String {
+    let text = read("/proc/loadavg");
+    let three: Vec<_> = text.split_whitespace().take(3).collect();
+    three.join(" ")
 }
 
 fn read(path: impl AsRef<Path>) -> String {

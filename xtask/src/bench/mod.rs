@@ -1,25 +1,34 @@
-//! `cargo xtask bench`: the runtime beside its peers, on the same machine in the same minutes.
+//! `cargo xtask bench`: what the runtime costs beside its peers, and what being observed costs.
 //!
-//! The contestants live in `runtime/benches/contest`, one process per measurement. Rounds are
-//! interleaved and the order rotates, so a slow minute of the machine hits all alike; ratios are
-//! taken within a round. The result is a Markdown table with its conditions.
+//! Three parts: `peers` (ours, tokio and may), `observed` (each of ours unobserved against each
+//! mode of the observer) and `monitor` (the price of the monitor's thread). Each prints a Markdown
+//! table with its conditions and keeps it in `target/bench/`, anew after each row, so that a run
+//! that is ended early leaves what it had.
 
 mod conditions;
+mod conversation;
+mod cpu;
+mod monitor;
+mod observed;
+mod pairs;
+mod peers;
+mod semaphores;
+mod shares;
 mod statistics;
 mod table;
+mod watch;
 
 use anyhow::{Context, Result, bail};
-use serde_json::Value;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use crate::build;
 use crate::command::Invocation;
 use crate::plan::{self, Step};
-use crate::runner;
+use crate::privilege::Privilege;
+use crate::setup;
 use crate::workspace::Workspace;
-use table::{Row, Sample};
+use conditions::Conditions;
 
-/// The runtimes, ours first: the others are compared with it.
-const RUNTIMES: [&str; 3] = ["ours", "tokio", "may"];
 /// The measurements, by the names that the contestants know.
 const BENCHES: [&str; 7] = [
     "spawn_join",
@@ -35,25 +44,83 @@ const BENCHES: [&str; 7] = [
 #[derive(Debug, clap::Args)]
 #[group(skip)]
 pub struct Options {
-    /// How often each measurement is repeated.
+    /// The parts to run, all when none is named.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// Of `peers` and `observed`: only this measurement; may be given more than once.
+    #[arg(long = "bench", value_name = "NAME", value_parser = BENCHES)]
+    names: Vec<String>,
+    /// Of `peers`: how often each measurement is repeated.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Which measurements, all when none is named.
-    #[arg(value_parser = BENCHES)]
-    names: Vec<String>,
+    /// Of `observed`: how often a measurement is taken unobserved and observed.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pairs: u32,
+    /// Of `peers` and `observed`: operations of a round, instead of each measurement's own.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Of `monitor`: how often each state is measured.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    windows: u32,
+    /// Of `monitor`: seconds of one window.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+    /// Of `monitor`: parked tasks; a tenth of them is woken every two seconds.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    tasks: u64,
+    #[command(flatten)]
+    setup: setup::Options,
+}
+
+/// One part of the benchmarks, in the order in which they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Ours, tokio and may, each in processes of its own.
+    Peers,
+    /// Ours unobserved against observed, in one process.
+    Observed,
+    /// The share of a core that the monitor's thread takes.
+    Monitor,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Peers, Self::Observed, Self::Monitor];
+
+    fn needs_root(self) -> bool {
+        self != Self::Peers
+    }
 }
 
 /// `cargo xtask bench`.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let program = build(workspace)?;
-    let names = selected(&options.names);
-    let mut rows = Vec::new();
-    for name in names {
-        rows.push(measure(workspace, &program, name, options.rounds)?);
+    let parts = possible(&options.parts, Privilege::find() == Privilege::Root)?;
+    let mut observer = PathBuf::new();
+    if parts.iter().any(|part| part.needs_root()) {
+        observer = build::observer(workspace, &options.setup)?;
     }
-    println!("\n{}", table::render(&rows));
-    println!("{}", conditions::describe(workspace, options.rounds));
+    for part in parts {
+        match part {
+            Part::Peers => peers::run(workspace, options)?,
+            Part::Observed => observed::run(workspace, options, &observer)?,
+            Part::Monitor => monitor::run(workspace, options, &observer)?,
+        }
+    }
     Ok(())
+}
+
+/// The parts to run: those that were named, or all that can be run here.
+fn possible(named: &[Part], root: bool) -> Result<Vec<Part>> {
+    const ADVICE: &str = "`observed` and `monitor` need root to attach probes";
+    if !root && named.iter().any(|part| part.needs_root()) {
+        bail!("{ADVICE}: run them as root");
+    }
+    if !root && named.is_empty() {
+        plan::say(&format!("{ADVICE}: left out"));
+    }
+    let wanted = |part: &Part| named.is_empty() || named.contains(part);
+    let can = |part: &Part| root || !part.needs_root();
+    let all = Part::ALL.into_iter();
+    Ok(all.filter(|part| wanted(part) && can(part)).collect())
 }
 
 fn selected(names: &[String]) -> Vec<&'static str> {
@@ -63,7 +130,8 @@ fn selected(names: &[String]) -> Vec<&'static str> {
         .collect()
 }
 
-fn build(workspace: &Workspace) -> Result<PathBuf> {
+/// Builds the program in which each measurement runs, on whatever runtime.
+fn build_contestants(workspace: &Workspace) -> Result<PathBuf> {
     let call = Invocation::cargo()
         .args(["build", "--release", "--package", "contest"])
         .folder(&workspace.root);
@@ -71,45 +139,35 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.release("contest"))
 }
 
-/// All rounds of one measurement.
-fn measure(workspace: &Workspace, program: &Path, name: &'static str, rounds: u32) -> Result<Row> {
-    plan::say(&format!("{name}: {rounds} rounds"));
-    let mut row = Row::new(name, &RUNTIMES);
-    for round in 0..rounds as usize {
-        for turn in 0..RUNTIMES.len() {
-            let at = (round + turn) % RUNTIMES.len();
-            let sample = measure_once(workspace, program, name, RUNTIMES[at])?;
-            row.push(at, sample);
-        }
-        println!("    round {} of {rounds}: {}", round + 1, row.last_round());
-    }
-    Ok(row)
+/// Where the table of one part goes.
+struct Sheet {
+    path: PathBuf,
+    conditions: Conditions,
 }
 
-fn measure_once(
-    workspace: &Workspace,
-    program: &Path,
-    name: &str,
-    runtime: &str,
-) -> Result<Sample> {
-    let call = Invocation::new(program).args(["--runtime", runtime, "--bench", name]);
-    let finished = runner::run_checked(workspace, "contest", &call)?;
-    parse_answer(&finished.stdout).with_context(|| format!("the answer of `{call}`"))
-}
-
-/// A contestant answers one JSON object: `ns_per_op`, or `skipped` with the reason.
-fn parse_answer(answer: &str) -> Result<Sample> {
-    let line = answer
-        .lines()
-        .rfind(|line| line.starts_with('{'))
-        .context("is no JSON object")?;
-    let object: Value = serde_json::from_str(line).context("is no JSON object")?;
-    if let Some(reason) = object["skipped"].as_str() {
-        return Ok(Sample::Skipped(reason.to_owned()));
+impl Sheet {
+    /// The sheet of the part `name`; the conditions are those from now on.
+    fn open(workspace: &Workspace, name: &str, conditions: Conditions) -> Result<Self> {
+        let folder = workspace.target.join("bench");
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        Ok(Self {
+            path: folder.join(format!("{name}.md")),
+            conditions,
+        })
     }
-    match object["ns_per_op"].as_f64() {
-        Some(ns) if ns > 0.0 => Ok(Sample::Nanoseconds(ns)),
-        _ => bail!("has no positive `ns_per_op`: {line}"),
+
+    /// Writes the table as it is so far; returns the whole text.
+    fn keep(&self, table: &str) -> Result<String> {
+        let text = format!("{table}\n{}\n", self.conditions.describe());
+        std::fs::write(&self.path, &text).with_context(|| self.path.display().to_string())?;
+        Ok(text)
+    }
+
+    /// Writes the finished table, and prints it.
+    fn publish(&self, workspace: &Workspace, table: &str) -> Result<()> {
+        println!("\n{}", self.keep(table)?);
+        println!("kept in {}\n", workspace.shown(&self.path));
+        Ok(())
     }
 }
 
@@ -118,19 +176,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_last_object_of_an_answer() {
-        let answer = "warming up\n{\"ns_per_op\": 12.5}\n";
-        assert_eq!(parse_answer(answer).unwrap(), Sample::Nanoseconds(12.5));
-        let skipped = parse_answer("{\"skipped\": \"no timers\"}").unwrap();
-        assert_eq!(skipped, Sample::Skipped("no timers".to_owned()));
-        assert!(parse_answer("{}").is_err());
-        assert!(parse_answer("").is_err());
-    }
-
-    #[test]
     fn keeps_the_order_of_the_table_whatever_the_order_of_the_names() {
         assert_eq!(selected(&[]), BENCHES);
         let names = ["sleepers_1m".to_owned(), "spawn_join".to_owned()];
         assert_eq!(selected(&names), ["spawn_join", "sleepers_1m"]);
+    }
+
+    #[test]
+    fn without_root_only_the_peers_are_measured() {
+        assert_eq!(possible(&[], false).unwrap(), [Part::Peers]);
+        assert!(possible(&[Part::Monitor], false).is_err());
+        assert_eq!(possible(&[], true).unwrap(), Part::ALL);
+        let named = [Part::Monitor, Part::Peers];
+        assert_eq!(
+            possible(&named, true).unwrap(),
+            [Part::Peers, Part::Monitor]
+        );
     }
 }

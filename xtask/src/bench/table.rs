@@ -1,4 +1,4 @@
-//! The Markdown table of the measurements.
+//! The Markdown table of the part `peers`, and how durations are written in all tables.
 
 use super::statistics::{Interval, bootstrap, median, spread};
 use std::fmt::Write;
@@ -114,7 +114,7 @@ fn ratio(ours: &[f64], peer: &[f64]) -> String {
 }
 
 /// A duration with three significant figures.
-fn duration(ns: f64) -> String {
+pub fn duration(ns: f64) -> String {
     let (value, unit) = match ns {
         ns if ns < 1e3 => (ns, "ns"),
         ns if ns < 1e6 => (ns / 1e3, "µs"),
