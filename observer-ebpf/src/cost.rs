@@ -24,7 +24,11 @@ impl Stopwatch {
     pub fn start(probe: ProbeId) -> Self {
         let cost = COSTS.get_ptr_mut(probe as u32);
         let hits = cost.map_or(1, count_hit);
-        let start_ns = if hits % COST_SAMPLE == 0 { now_ns() } else { 0 };
+        let start_ns = if hits.is_multiple_of(COST_SAMPLE) {
+            now_ns()
+        } else {
+            0
+        };
         Self { cost, start_ns }
     }
 

@@ -75,7 +75,11 @@ pub fn unpark(hit: &Hit<'_>) {
         // SAFETY: a value of the map, valid while the program runs.
         add(unsafe { &raw mut (*counts).unparks }, 1);
     }
-    record_duration(hit, HISTOGRAM_PARK, take_reason(hit), hit.argument::<2>());
+    let (reason, parked_ns) = (take_reason(hit), hit.argument::<2>());
+    // 0: the park began before anyone listened, so nobody knows.
+    if parked_ns != 0 {
+        record_duration(hit, HISTOGRAM_PARK, reason, parked_ns);
+    }
 }
 
 /// `exit`: a task ended.
