@@ -43,10 +43,16 @@ impl OnFinding {
     pub fn look(&mut self, view: &View) {
         let lasting: HashSet<Key> = view.findings.iter().map(key).collect();
         for finding in &view.findings {
-            if !self.lasting.contains(&key(finding)) && self.written < MAX_FILES {
-                self.written += 1;
-                self.write(finding, view.observer.unix_offset_ns);
+            if self.lasting.contains(&key(finding)) {
+                continue;
             }
+            if self.written == MAX_FILES {
+                let (process, summary) = (&finding.process, &finding.summary);
+                tracing::warn!(%process, summary, "not written: there are {MAX_FILES} files");
+                continue;
+            }
+            self.written += 1;
+            self.write(finding, view.observer.unix_offset_ns);
         }
         self.lasting = lasting;
     }
