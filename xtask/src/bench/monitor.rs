@@ -222,18 +222,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_promised_bounds_are_those_of_watched_and_of_idle_targets() {
-        for (load, armed, bound) in STATES {
-            let promised = match (load, armed) {
-                (_, Armed::Ledger) => Some(BOUND_WATCHED),
-                (Load::Woken, _) => None,
-                _ => Some(BOUND_IDLE),
-            };
-            assert_eq!(bound, promised, "{load:?} {armed:?}");
-        }
-    }
-
-    #[test]
     fn a_load_names_its_numbers() {
         assert_eq!(
             describe(Load::Woken, 1_000_000),

@@ -4,6 +4,10 @@
 /// How many resamples an interval is made from.
 const RESAMPLES: usize = 10_000;
 
+/// With fewer samples even the span from the smallest to the largest covers the true median less
+/// than 95 times in a hundred: 1 − 2 · 2⁻ⁿ for n of them.
+const FEWEST: usize = 6;
+
 /// A median with an interval around it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
@@ -40,11 +44,11 @@ pub fn spread(samples: &[f64]) -> (f64, f64) {
 
 /// The 95 % percentile bootstrap interval of the median (Efron and Tibshirani, An Introduction to
 /// the Bootstrap, chapter 13): medians of resamples with replacement, cut at 2.5 and 97.5 %.
-///
-/// # Panics
-///
-/// When there are no samples.
-pub fn bootstrap(samples: &[f64]) -> Interval {
+/// `None` from fewer than six samples, which cannot carry one.
+pub fn bootstrap(samples: &[f64]) -> Option<Interval> {
+    if samples.len() < FEWEST {
+        return None;
+    }
     let mut random = XorShift(0x9e37_79b9_7f4a_7c15);
     let mut resample = vec![0.0; samples.len()];
     let mut medians: Vec<f64> = (0..RESAMPLES)
@@ -56,11 +60,11 @@ pub fn bootstrap(samples: &[f64]) -> Interval {
     medians.sort_by(f64::total_cmp);
     let low = medians[RESAMPLES * 25 / 1000];
     let high = medians[RESAMPLES * 975 / 1000 - 1];
-    Interval {
+    Some(Interval {
         median: median(samples),
         low,
         high,
-    }
+    })
 }
 
 /// Marsaglia's xorshift64 with shifts 13, 7, 17.
@@ -91,12 +95,18 @@ mod tests {
     fn equal_samples_have_an_interval_without_width() {
         assert_eq!(
             bootstrap(&[2.0; 8]),
-            Interval {
+            Some(Interval {
                 median: 2.0,
                 low: 2.0,
                 high: 2.0
-            }
+            })
         );
+    }
+
+    #[test]
+    fn few_samples_have_no_interval() {
+        assert_eq!(bootstrap(&[1.0; 5]), None);
+        assert!(bootstrap(&[1.0; 6]).is_some());
     }
 
     #[test]
@@ -104,7 +114,7 @@ mod tests {
         let samples: Vec<f64> = (0..30)
             .map(|n| 1.0 + f64::from(n * 7 % 30) / 100.0)
             .collect();
-        let interval = bootstrap(&samples);
+        let interval = bootstrap(&samples).unwrap();
         assert!(1.0 <= interval.low && interval.low < interval.median);
         assert!(interval.median < interval.high && interval.high <= 1.29);
     }
@@ -115,7 +125,7 @@ mod tests {
         let covered = (0..40)
             .filter(|_| {
                 let samples: Vec<f64> = (0..31).map(|_| random.below(1_000_001) as f64).collect();
-                let interval = bootstrap(&samples);
+                let interval = bootstrap(&samples).unwrap();
                 interval.low <= 500_000.0 && 500_000.0 <= interval.high
             })
             .count();

@@ -109,8 +109,14 @@ fn ratio(ours: &[f64], peer: &[f64]) -> String {
         .zip(peer)
         .map(|(ours, peer)| ours / peer)
         .collect();
-    let Interval { median, low, high } = bootstrap(&ratios);
-    format!("{median:.2} ({low:.2} – {high:.2})")
+    let middle = median(&ratios);
+    let decimals = if middle < 0.1 { 4 } else { 2 };
+    match bootstrap(&ratios) {
+        Some(Interval { low, high, .. }) => {
+            format!("{middle:.decimals$} ({low:.decimals$} – {high:.decimals$})")
+        }
+        None => format!("{middle:.decimals$}"),
+    }
 }
 
 /// A duration with three significant figures.
@@ -142,7 +148,7 @@ mod tests {
     #[test]
     fn a_row_shows_each_runtime_and_its_ratio() {
         let mut row = Row::new("spawn_join", &["ours", "tokio", "may"]);
-        for ns in [100.0, 110.0, 90.0] {
+        for ns in [100.0, 110.0, 90.0, 100.0, 100.0, 100.0] {
             row.push(0, Sample::Nanoseconds(ns));
             row.push(1, Sample::Nanoseconds(ns * 2.0));
             row.push(2, Sample::Skipped("no such thing".to_owned()));
