@@ -1,5 +1,6 @@
 //! A short table of what is seen, for a terminal.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
 use super::View;
@@ -46,11 +47,29 @@ fn site_width(view: &View) -> usize {
     longest.clamp(24, 64)
 }
 
+/// Sites with stuck tasks or a storm, then those with most live tasks.
 fn top_sites(process: &ProcessView) -> Vec<&SiteView> {
     let mut sites: Vec<&SiteView> = process.sites.iter().collect();
-    sites.sort_by_key(|site| (std::cmp::Reverse(site.counters.live()), &site.label));
+    sites.sort_by_key(|site| {
+        let is_sick = site.storm.active || stalled_and_stuck(process, site).1 > 0;
+        (!is_sick, Reverse(site.counters.live()), &site.label)
+    });
     sites.truncate(MAX_ROWS);
     sites
+}
+
+/// Tasks of a site that are stalled, and those of them that are stuck.
+fn stalled_and_stuck(process: &ProcessView, site: &SiteView) -> (u64, u64) {
+    let entries = process
+        .stalled
+        .iter()
+        .filter(|entry| entry.site == site.label);
+    entries.fold((0, 0), |(stalled, stuck), entry| {
+        (
+            stalled + entry.stalled.tasks,
+            stuck + entry.stuck.unwrap_or(0),
+        )
+    })
 }
 
 fn add_process(text: &mut String, process: &ProcessView, width: usize) {
@@ -78,15 +97,7 @@ fn add_process(text: &mut String, process: &ProcessView, width: usize) {
 }
 
 fn add_site(text: &mut String, process: &ProcessView, site: &SiteView, width: usize) {
-    let (mut stalled, mut stuck) = (0, 0);
-    for entry in process
-        .stalled
-        .iter()
-        .filter(|entry| entry.site == site.label)
-    {
-        stalled += entry.stalled.tasks;
-        stuck += entry.stuck.unwrap_or(0);
-    }
+    let (stalled, stuck) = stalled_and_stuck(process, site);
     let storm = if site.storm.active { "yes" } else { "" };
     let counts = [site.counters.live(), site.counters.spawned, stalled, stuck];
     add_row(text, width, &format!("  {}", site.label), counts, storm);

@@ -24,13 +24,14 @@ fn flags_a_recursion_storm_and_counts_every_growth() {
     best_of("flagged", BOUND, |_| {
         // A fresh target each time: a stack that was widened before does not grow again.
         let mut target = Target::start(&[]);
-        target.command("spawn 1 1");
+        // The site is known before its storm; what a site brings when it is met is a baseline.
+        target.command("recurse 1 1000");
         shows_live(&observer, &mut target);
         let pid = target.pid();
         let before = growths(&observer, pid);
         let witness = Bpftrace::attach(&target, "stack_grow", "@growths = count();");
         target.command("recurse 400 600000");
-        let site = target.site_with(400.0);
+        let site = target.site_with(401.0);
         let (_, flagged) = eventually("the storm is flagged", || {
             match active(&observer, &target) {
                 found if found == [site.clone()] => Ok(()),
