@@ -8,6 +8,7 @@ use crate::sched::{
     handoff::WatchedRuntime,
     shared::{Settings, Shared},
     shutdown,
+    workers::Job,
 };
 use crate::site::Site;
 use crate::stack;
@@ -263,10 +264,14 @@ impl Running {
         let running = Self { shared, watch };
         for index in 0..settings.workers {
             assert!(
-                shared.processor(index).claim(),
+                shared.processor(index).ownership.claim(),
                 "a new run owns no processor"
             );
-            if let Err(error) = shared.threads.start(shared, index, &settings.thread_name) {
+            let job = Job {
+                index,
+                release: None,
+            };
+            if let Err(error) = shared.threads.start(shared, job, &settings.thread_name) {
                 running.end();
                 return Err(RunError::Thread(error));
             }

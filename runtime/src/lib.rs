@@ -94,4 +94,6 @@ pub use builder::{Builder, Finished, Leftover, RunError, Runtime};
 pub use runtime_abi::Reason;
 pub use sched::handle::Handle;
 pub use stack::with_open_stack as with_stack;
-pub use task::{JoinError, JoinHandle, TaskId, park, park_timeout, sleep, spawn, yield_now};
+pub use task::{
+    JoinError, JoinHandle, TaskId, blocking, park, park_timeout, sleep, spawn, yield_now,
+};

@@ -84,8 +84,9 @@ impl RegisterCell {
         }
     }
 
+    /// Keeps these.
     #[inline(always)]
-    fn store(&self, registers: Registers) {
+    pub(crate) fn store(&self, registers: Registers) {
         self.pc.store(registers.pc, Ordering::Relaxed);
         self.sp.store(registers.sp, Ordering::Relaxed);
         self.fp.store(registers.fp, Ordering::Relaxed);

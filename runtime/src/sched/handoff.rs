@@ -1,6 +1,7 @@
 //! Hogs and surplus: what happens when a worker does not come back to the scheduler.
 //!
-//! Ownership of a processor never moves. The monitor, in its thread:
+//! Ownership of a hog's processor never moves. (That of a processor whose worker is in a
+//! declared blocking call does: `blocking.rs`.) The monitor, in its thread:
 //!
 //! 1. sees a processor whose tick has not changed for two looks, 10 ms apart, while tasks are
 //!    queued there or for all, or a timer is overdue;
@@ -11,22 +12,32 @@
 //!
 //! The hog, when it comes back:
 //!
-//! 4. finds `is_replaced` set and clears it: its worker ends, what is left in its queue goes
+//! 4. finds that it was replaced and ends that: its worker ends, what is left in its queue goes
 //!    to the others, and the spare worker stays in its place. So the number of workers
 //!    returns to the configured one, by exactly one exchange per spare.
+
+#[cfg(all(test, loom))]
+mod model;
 
 use crate::monitor::{Gauges, Watched};
 use crate::primitive::{
     atomic::{AtomicU64, Ordering},
     static_sync::Mutex,
 };
-use crate::sched::{processor::Processor, shared::Shared, worker::Worker};
+use crate::sched::{
+    ownership::Release, processor::Processor, shared::Shared, worker::Worker, workers::Job,
+};
 use crate::sys::{clock::ThreadClock, thread::ThreadId};
 
 /// CPU time on one task by which a worker is a hog.
 const HOG_NS: u64 = 10_000_000;
+/// Time between two looks that count; others, after a kick, do not.
+const LOOK_NS: u64 = 8_000_000;
 /// Looks without a change after which the kernel is asked whether the thread is blocked.
 const BLOCKED_LOOKS: u32 = 2;
+
+/// Looks in a row that find nothing queued after which the monitor looks less often.
+const CALM_LOOKS: u64 = 2;
 
 /// A runtime as the monitor sees it.
 pub(crate) struct WatchedRuntime {
@@ -43,8 +54,22 @@ struct Look {
     tick: u64,
     /// CPU time of the thread when the tick was first seen.
     cpu_ns: u64,
-    /// Looks since.
+    /// When it was seen first, or counted last.
+    counted_ns: u64,
+    /// Looks since that count.
     unchanged: u32,
+    /// The release for which a successor was sent.
+    succeeded: Option<Release>,
+}
+
+/// What a look at any processor compares with.
+#[derive(Clone, Copy, Debug)]
+struct Scene {
+    now_ns: u64,
+    /// A task that any worker may take is queued, or a timer overdue.
+    waits_for_all: bool,
+    /// A successor would find something to do.
+    is_work_or_timer_waiting: bool,
 }
 
 impl WatchedRuntime {
@@ -59,55 +84,93 @@ impl WatchedRuntime {
     }
 
     /// One look at one processor; whether something waits behind its running task.
-    fn look(&self, processor: &Processor, look: &mut Look, waits_for_all: bool) -> bool {
+    fn look(&self, index: usize, look: &mut Look, scene: Scene) -> bool {
+        let processor = self.shared.processor(index);
+        if let Some(release) = processor.ownership.released() {
+            return self.look_at_released(index, release, look, scene);
+        }
         let tick = processor.tick.load(Ordering::Relaxed);
         if look.tick != tick || look.cpu_ns == 0 {
             *look = Look {
                 tick,
                 cpu_ns: cpu_ns(processor),
+                counted_ns: scene.now_ns,
                 unchanged: 0,
+                succeeded: None,
             };
-        } else {
+        } else if scene.now_ns.saturating_sub(look.counted_ns) >= LOOK_NS {
+            look.counted_ns = scene.now_ns;
             look.unchanged += 1;
         }
-        let is_owned = processor.is_owned.load(Ordering::Relaxed);
-        let is_waiting = is_owned && (waits_for_all || processor.queued() > 0);
+        let is_owned = processor.ownership.is_in_use();
+        let is_waiting = is_owned && (scene.waits_for_all || processor.queued() > 0);
         if is_waiting && look.unchanged > 0 {
             self.help(processor, look);
         }
         is_waiting
     }
 
+    /// A processor whose worker is in a blocking call: sends a successor if there is something
+    /// to do that nobody else is free for.
+    fn look_at_released(
+        &self,
+        index: usize,
+        release: Release,
+        look: &mut Look,
+        scene: Scene,
+    ) -> bool {
+        let is_sent = look.succeeded == Some(release);
+        *look = Look {
+            succeeded: look.succeeded,
+            ..Look::default()
+        };
+        if !scene.is_work_or_timer_waiting {
+            return false;
+        }
+        if self.shared.idle.is_nobody_idle() {
+            if !is_sent && self.start(index, Some(release)) {
+                look.succeeded = Some(release);
+            }
+        } else if self.shared.is_work_visible() {
+            self.shared.wake_sleeper();
+        }
+        self.shared.is_work_visible()
+    }
+
     /// Steps 2 and 3.
     fn help(&self, hog: &Processor, look: &Look) {
         if self.shared.idle.sleeping() > 0 {
-            return self.shared.wake_one();
+            self.shared.wake_sleeper();
+            return;
         }
         let used_ns = cpu_ns(hog).saturating_sub(look.cpu_ns);
         let is_hogging = used_ns >= HOG_NS || look.unchanged >= BLOCKED_LOOKS && is_blocked(hog);
-        if is_hogging && !hog.is_replaced.swap(true, Ordering::AcqRel) && !self.start_spare() {
-            hog.is_replaced.store(false, Ordering::Release);
+        if is_hogging && hog.replace() && !self.start_spare() {
+            hog.end_replacement();
         }
     }
 
     fn start_spare(&self) -> bool {
-        let shared = self.shared;
-        let spare = shared.processors().iter().position(Processor::claim);
+        let mut processors = self.shared.processors().iter();
+        let spare = processors.position(|processor| processor.ownership.claim());
         let Some(index) = spare else { return false };
-        if shared.is_stopping()
-            || shared
-                .threads
-                .start(shared, index, &self.thread_name)
-                .is_err()
-        {
-            shared
-                .processor(index)
-                .is_owned
-                .store(false, Ordering::Release);
-            return false;
+        let is_started = self.start(index, None);
+        if !is_started {
+            self.shared.processor(index).ownership.leave();
         }
-        shared.handoffs.fetch_add(1, Ordering::Relaxed);
-        true
+        is_started
+    }
+
+    /// Gives a thread a processor to work on; whether there is one.
+    fn start(&self, index: usize, release: Option<Release>) -> bool {
+        let shared = self.shared;
+        let job = Job { index, release };
+        let is_started =
+            !shared.is_stopping() && shared.threads.start(shared, job, &self.thread_name).is_ok();
+        if is_started {
+            shared.handoffs.fetch_add(1, Ordering::Relaxed);
+        }
+        is_started
     }
 }
 
@@ -129,7 +192,7 @@ impl Watched for WatchedRuntime {
         let processors = self.shared.processors();
         let owned = processors
             .iter()
-            .filter(|p| p.is_owned.load(Ordering::Relaxed))
+            .filter(|p| p.ownership.is_in_use())
             .count();
         let queued: usize = processors.iter().map(Processor::queued).sum();
         let steals = processors
@@ -152,26 +215,34 @@ impl Watched for WatchedRuntime {
     fn tick(&self, now_ns: u64) {
         let is_overdue = self.shared.next_deadline_ns() < now_ns;
         if is_overdue {
-            self.shared.wake_one();
+            // Not `wake_one`: that may kick this very thread.
+            self.shared.wake_sleeper();
         }
-        let waits_for_all = is_overdue || self.shared.global.len() > 0;
+        let scene = Scene {
+            now_ns,
+            waits_for_all: is_overdue || self.shared.global.len() > 0,
+            is_work_or_timer_waiting: self.shared.is_work_or_timer_waiting(),
+        };
         let mut looks = self
             .looks
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut is_waiting = false;
-        for (processor, look) in self.shared.processors().iter().zip(looks.iter_mut()) {
-            is_waiting |= self.look(processor, look, waits_for_all);
+        for (index, look) in looks.iter_mut().enumerate() {
+            is_waiting |= self.look(index, look, scene);
         }
-        let calm = if is_waiting {
-            0
-        } else {
-            self.calm.load(Ordering::Relaxed) + 1
+        let calm = self.calm.load(Ordering::Relaxed);
+        let is_new_watch =
+            calm >= CALM_LOOKS && self.shared.is_watched_closely.load(Ordering::Relaxed);
+        let calm = match (is_waiting, is_new_watch) {
+            (true, _) => 0,
+            (false, true) => 1,
+            (false, false) => calm + 1,
         };
         self.calm.store(calm, Ordering::Relaxed);
         self.shared
             .is_watched_closely
-            .store(calm < 2, Ordering::Relaxed);
+            .store(calm < CALM_LOOKS, Ordering::Relaxed);
     }
 }
 
@@ -179,11 +250,11 @@ impl Worker {
     /// Step 4, at every scheduling point: one load of a line that is the worker's own.
     #[inline]
     pub(super) fn is_surplus_after_hog(&self) -> bool {
-        self.processor.is_replaced.load(Ordering::Relaxed) && self.leave_to_the_spare()
+        self.processor.is_replaced() && self.leave_to_the_spare()
     }
 
     #[cold]
     fn leave_to_the_spare(&self) -> bool {
-        self.processor.is_replaced.swap(false, Ordering::AcqRel)
+        self.processor.end_replacement()
     }
 }

@@ -152,6 +152,11 @@ impl Idle {
         self.counts.load(Ordering::Relaxed) / SLEEPING_ONE
     }
 
+    /// Whether nobody sleeps and nobody searches; a guess, ordered by the caller's fence.
+    pub(crate) fn is_nobody_idle(&self) -> bool {
+        self.counts.load(Ordering::Relaxed) == 0
+    }
+
     /// Whether a new task should wake a worker; a guess without a fence, for callers that
     /// ask again later.
     pub(crate) fn may_wake(&self) -> bool {

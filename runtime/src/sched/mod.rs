@@ -1,9 +1,11 @@
 //! The scheduler: processors, workers, queues, and who wakes whom (`README.md`).
 
+mod blocking;
 mod global_queue;
 pub(crate) mod handle;
 pub(crate) mod handoff;
 mod idle;
+pub(crate) mod ownership;
 mod park;
 mod processor;
 mod run_queue;
@@ -12,4 +14,4 @@ mod search;
 pub(crate) mod shared;
 pub(crate) mod shutdown;
 pub(crate) mod worker;
-mod workers;
+pub(crate) mod workers;

@@ -1,31 +1,33 @@
 //! A processor: the run queue and the timers that one worker at a time owns, as others see it.
 //!
 //! What only the owner touches (caches of stacks, sites and slots) is in `worker.rs`. A
-//! processor's ownership never moves while its worker runs a task, however long that takes:
-//! the others steal from it by the ordinary paths.
+//! processor's ownership (`ownership.rs`) never moves while its worker runs a task, however
+//! long that takes, unless the task is in a declared blocking call: the others steal from it
+//! by the ordinary paths.
 
 use crate::primitive::{
     Mutex,
     atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
-use crate::sched::{park::ThreadParker, run_queue::RunQueue};
+use crate::sched::{
+    global_queue::GlobalQueue, ownership::Ownership, park::ThreadParker, run_queue::RunQueue,
+};
 use crate::sys::{clock::ThreadClock, thread::ThreadId};
 use crate::task::record::Record;
 use crate::time::Timers;
 
-/// The shared face of a processor.
+/// The shared face of a processor. The models queue something simpler than records.
 #[derive(Debug)]
-pub(crate) struct Processor {
-    pub(crate) queue: RunQueue<Record>,
+pub(crate) struct Processor<T: 'static = Record> {
+    pub(crate) queue: RunQueue<T>,
     pub(crate) timers: Timers,
     pub(crate) parker: ThreadParker,
     /// Tasks run so far: a value that stays shows a worker that does not come back.
     pub(crate) tick: AtomicU64,
-    /// A worker owns it.
-    pub(crate) is_owned: AtomicBool,
+    pub(crate) ownership: Ownership,
     /// The monitor gave the owner up and started a spare worker: when the owner comes back
     /// there is one too many.
-    pub(crate) is_replaced: AtomicBool,
+    is_replaced: AtomicBool,
     /// The monitor asks the owner to look at the timers.
     pub(crate) look_at_timers: AtomicBool,
     /// Tasks spawned less tasks ended on this processor; written by the owner.
@@ -53,14 +55,14 @@ impl OwnerThread {
     }
 }
 
-impl Processor {
+impl<T: Sync + 'static> Processor<T> {
     pub(crate) fn new() -> Self {
         Self {
             queue: RunQueue::new(),
             timers: Timers::new(),
             parker: ThreadParker::new(),
             tick: AtomicU64::new(0),
-            is_owned: AtomicBool::new(false),
+            ownership: Ownership::new(),
             is_replaced: AtomicBool::new(false),
             look_at_timers: AtomicBool::new(false),
             live: AtomicI64::new(0),
@@ -74,12 +76,35 @@ impl Processor {
         self.queue.len() + usize::from(self.queue.has_next())
     }
 
-    /// Takes an unowned processor.
-    pub(crate) fn claim(&self) -> bool {
-        let free = (false, true);
-        self.is_owned
-            .compare_exchange(free.0, free.1, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+    /// The monitor gives the owner up; whether it had not done so before.
+    #[must_use]
+    pub(crate) fn replace(&self) -> bool {
+        !self.is_replaced.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether the owner has been given up; a guess.
+    #[inline]
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.is_replaced.load(Ordering::Relaxed)
+    }
+
+    /// Ends a replacement: by the owner, who is to end, or by the monitor, which found no
+    /// spare. Whether there was one.
+    pub(crate) fn end_replacement(&self) -> bool {
+        self.is_replaced.swap(false, Ordering::AcqRel)
+    }
+
+    /// The owner moves what is queued here to the global queue; whether there was anything.
+    pub(crate) fn give_tasks_to(&self, global: &GlobalQueue<T>) -> bool {
+        let next = self.queue.take_next().into_iter();
+        let tasks: Vec<_> = next
+            .chain(std::iter::from_fn(|| self.queue.pop()))
+            .collect();
+        let is_any = !tasks.is_empty();
+        if is_any {
+            global.push_batch(tasks);
+        }
+        is_any
     }
 
     /// The owner says which thread it is, or that it leaves.
@@ -107,7 +132,7 @@ impl Processor {
 
     /// Sets everything but the queues to what a new processor has; for the next run.
     pub(crate) fn reset(&self) {
-        self.is_owned.store(false, Ordering::Relaxed);
+        self.ownership.reset();
         self.is_replaced.store(false, Ordering::Relaxed);
         self.look_at_timers.store(false, Ordering::Relaxed);
         self.live.store(0, Ordering::Relaxed);

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use crate::monitor;
 use crate::primitive::{
     atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     static_sync::{Mutex, MutexGuard},
@@ -41,6 +42,8 @@ pub(crate) struct Shared {
     /// Tasks spawned from foreign threads less those that a shutdown ended.
     pub(crate) live: AtomicI64,
     pub(crate) handoffs: AtomicU64,
+    /// Processors that are released for a blocking call; not less than there are.
+    pub(super) released: AtomicUsize,
     /// The monitor looks often, because something is queued behind a running task.
     pub(crate) is_watched_closely: AtomicBool,
 }
@@ -64,6 +67,8 @@ impl Shared {
             .stack_limit
             .store(settings.stack_limit, Ordering::Relaxed);
         shared.live.store(0, Ordering::Relaxed);
+        shared.released.store(0, Ordering::Relaxed);
+        shared.threads.open();
         shared.is_watched_closely.store(false, Ordering::Relaxed);
         shared.processors.iter().for_each(Processor::reset);
         shared.stop.store(false, Ordering::SeqCst);
@@ -91,6 +96,7 @@ impl Shared {
             stack_limit: AtomicUsize::new(0),
             live: AtomicI64::new(0),
             handoffs: AtomicU64::new(0),
+            released: AtomicUsize::new(0),
             is_watched_closely: AtomicBool::new(false),
         }
     }
@@ -172,11 +178,23 @@ impl Shared {
         queued
     }
 
-    /// After a task was queued: wakes one sleeper unless someone searches already.
+    /// After a task was queued: wakes one sleeper unless someone searches already. If there is
+    /// neither, but a worker in a blocking call, the monitor finds it a successor.
     pub(crate) fn wake_one(&self) {
-        if let Some(sleeper) = self.idle.claim() {
+        let is_woken = self.wake_sleeper();
+        // The fence in `wake_sleeper` pairs with that of the release (`blocking.rs`).
+        if !is_woken && self.released.load(Ordering::Relaxed) > 0 && self.idle.is_nobody_idle() {
+            monitor::kick();
+        }
+    }
+
+    /// Wakes one sleeper unless someone searches; whether it did.
+    pub(super) fn wake_sleeper(&self) -> bool {
+        let sleeper = self.idle.claim();
+        if let Some(sleeper) = sleeper {
             self.processors[sleeper].parker.unpark();
         }
+        sleeper.is_some()
     }
 
     /// Whether there is a task that a searcher could take. Next slots do not count: they

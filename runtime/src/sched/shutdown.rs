@@ -62,7 +62,7 @@ fn end_task(task: &'static Record, leftover: &mut LeftoverBySite) {
     count(task, leftover);
     // SAFETY: as above.
     if let Some(cell) = unsafe { task.take_cell() } {
-        cell.cancel(RUNTIME_ENDED);
+        cell.cancel(RUNTIME_ENDED.into());
     }
     recycle_outside(task);
 }
@@ -84,7 +84,7 @@ fn abandon(task: &'static Record, leftover: &mut LeftoverBySite) {
     count(task, leftover);
     // SAFETY: abandoned: it never runs again, and the winner of `abandon` owns it.
     if let Some(cell) = unsafe { task.take_cell() } {
-        cell.cancel(RUNTIME_ENDED);
+        cell.cancel(RUNTIME_ENDED.into());
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Request {
     Yield,
     /// To be published as parked.
     Park,
+    /// To be queued for all: this worker's processor was taken.
+    Move,
 }
 
 /// The owner's face of a processor.
@@ -45,6 +47,8 @@ pub(crate) struct Worker {
     shard: &'static Shard,
     current: Cell<Option<&'static Record>>,
     request: Cell<Request>,
+    /// False once the processor was taken during a blocking call.
+    pub(super) has_processor: Cell<bool>,
     /// Tasks run so far, the owner's copy.
     pub(super) tick: Cell<u64>,
     /// Tasks run from the next slot in a row.
@@ -65,7 +69,6 @@ pub(crate) fn run(shared: &'static Shared, index: usize) {
     context::set_worker_word((&raw const worker).expose_provenance());
     worker.processor.set_thread(Some(OwnerThread::current()));
     worker.run_tasks();
-    worker.processor.set_thread(None);
     context::set_worker_word(0);
     worker.retire();
     drop(signal_stack);
@@ -74,14 +77,16 @@ pub(crate) fn run(shared: &'static Shared, index: usize) {
 impl Worker {
     fn new(shared: &'static Shared, index: usize) -> Self {
         let shard = Shard::register();
+        let processor = shared.processor(index);
         Self {
             shared,
             index,
-            processor: shared.processor(index),
+            processor,
             shard,
             current: Cell::new(None),
             request: Cell::new(Request::Yield),
-            tick: Cell::new(0),
+            has_processor: Cell::new(true),
+            tick: Cell::new(processor.tick.load(Ordering::Relaxed)),
             next_streak: Cell::new(0),
             random: Cell::new(0x9e37_79b9_7f4a_7c15 ^ (index as u64 + 1)),
             has_new_timer: Cell::new(false),
@@ -180,50 +185,66 @@ impl Worker {
     }
 
     fn run_tasks(&self) {
-        while let Some(task) = self.next_task() {
-            self.run_task(task);
-        }
+        while let Some(task) = self.next_task()
+            && self.run_task(task)
+        {}
     }
 
-    /// Runs a task until it parks, yields or ends.
-    fn run_task(&self, task: &'static Record) {
+    /// Runs a task until it parks, yields or ends. False if the processor was taken meanwhile,
+    /// during a blocking call: the worker is to end.
+    #[inline]
+    fn run_task(&self, task: &'static Record) -> bool {
         // A task that a shutdown abandoned may still come out of a late waker's push.
         if task.state.read().life() == Life::Abandoned {
-            return;
+            return true;
         }
         self.note_run(task);
         loop {
-            let Some(switch) = self.resume(task) else {
-                return self.fail(task);
+            let switch = match self.resume(task) {
+                Ok(switch) => switch,
+                Err(error) => {
+                    self.fail(task, &error);
+                    return true;
+                }
             };
             if switch == Switch::Finished {
-                return self.recycle(task);
+                self.recycle(task);
+                return true;
             }
             match self.request.get() {
-                Request::Yield => return self.push_back(task),
-                Request::Park => match task.state.park() {
+                Request::Yield => self.push_back(task),
+                Request::Move => {
+                    self.shared.inject(task);
+                    return false;
+                }
+                Request::Park => {
+                    if task.state.park() == Parking::Token {
+                        ledger::stall::unpark(task.slot);
+                        task.since_ns.store(0, Ordering::Relaxed);
+                        continue;
+                    }
                     // From here on the task may run elsewhere: it must not be touched.
-                    Parking::Parked => return,
-                    Parking::Token => ledger::stall::unpark(task.slot),
-                },
+                }
             }
+            return true;
         }
     }
 
-    /// Switches to the task and back; `None` if there is no stack for it.
+    /// Switches to the task and back; an error if there is no stack for it.
     #[inline]
-    fn resume(&self, task: &'static Record) -> Option<Switch> {
+    fn resume(&self, task: &'static Record) -> Result<Switch, StackError> {
         self.current.set(Some(task));
         task.running.store(true, Ordering::Relaxed);
         // SAFETY: the worker owns the task: it came out of a queue, or found its token.
         if unsafe { task.context() }.is_none() {
-            self.bind(task).ok()?;
+            self.bind(task)?;
         }
         // SAFETY: as above.
-        let switch = unsafe { task.context() }?.resume();
+        let context = unsafe { task.context() }.expect("it is bound");
+        let switch = context.resume();
         task.running.store(false, Ordering::Relaxed);
         self.current.set(None);
-        Some(switch)
+        Ok(switch)
     }
 
     /// Gives the task its stack, at its first run.
@@ -253,14 +274,14 @@ impl Worker {
 
     /// Ends a task for which there is no stack.
     #[cold]
-    fn fail(&self, task: &'static Record) {
+    fn fail(&self, task: &'static Record, error: &StackError) {
         task.running.store(false, Ordering::Relaxed);
         self.current.set(None);
         note_cancelled(task);
         self.count_exit();
         // SAFETY: the worker owns the task.
         if let Some(cell) = unsafe { task.take_cell() } {
-            cell.cancel("there was no memory for its stack");
+            cell.cancel(format!("it got no stack: {error}").into());
         }
         task.state.end();
         self.slots.borrow_mut().give(task);
@@ -290,22 +311,21 @@ impl Worker {
     fn retire(&self) {
         self.stacks.borrow_mut().drain();
         self.slots.borrow_mut().drain();
-        self.give_work_away();
         self.shard.retire();
-        self.processor.is_owned.store(false, Ordering::Release);
+        if self.has_processor.get() {
+            self.processor.set_thread(None);
+            self.give_work_away();
+            self.processor.ownership.leave();
+        }
     }
 
     /// Moves queued tasks and timers to where other workers find them.
     fn give_work_away(&self) {
-        let queue = &self.processor.queue;
-        let tasks: Vec<_> = queue
-            .take_next()
-            .into_iter()
-            .chain(std::iter::from_fn(|| queue.pop()))
-            .collect();
-        let others = self.shared.processors().iter().find(|other| {
-            !std::ptr::eq(*other, self.processor) && other.is_owned.load(Ordering::Relaxed)
-        });
+        let others = self
+            .shared
+            .processors()
+            .iter()
+            .find(|other| !std::ptr::eq(*other, self.processor) && other.ownership.is_in_use());
         if let Some(other) = others {
             self.processor
                 .timers
@@ -313,8 +333,7 @@ impl Worker {
                 .into_iter()
                 .for_each(|t| other.timers.insert(t));
         }
-        if !tasks.is_empty() {
-            self.shared.global.push_batch(tasks);
+        if self.processor.give_tasks_to(&self.shared.global) {
             self.shared.wake_one();
         }
     }

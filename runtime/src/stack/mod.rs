@@ -53,7 +53,7 @@
 //! # What the rest of the runtime must do
 //!
 //! * Every thread that runs tasks holds what [`install_worker_handler`] returned.
-//! * Every entry to the runtime from a task calls [`ensure_headroom`].
+//! * Every entry from which a task may leave its stack, and `spawn`, calls [`ensure_headroom`].
 //! * System calls that write to a caller's buffer are made through the C library, after
 //!   `headroom::prepare_buffer`: the kernel answers `EFAULT` where user code would have faulted.
 //! * Code that runs with SIGSEGV blocked runs in [`with_open_stack`].

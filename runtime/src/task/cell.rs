@@ -6,6 +6,7 @@
 
 use std::{
     any::Any,
+    borrow::Cow,
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::NonNull,
@@ -173,7 +174,7 @@ impl TaskCell {
     }
 
     /// The task ends without having returned: drops a body that has not begun.
-    pub(crate) fn cancel(self, reason: &'static str) {
+    pub(crate) fn cancel(self, reason: Cow<'static, str>) {
         let header = self.header();
         let error = JoinError::cancelled(header.task, header.site, reason);
         let cancel = header.functions.cancel;

@@ -1,6 +1,6 @@
 //! Join handles: waiting for a task's end and taking its result.
 
-use std::{any::Any, fmt};
+use std::{any::Any, borrow::Cow, fmt};
 
 use runtime_abi::Reason;
 
@@ -31,7 +31,7 @@ pub(crate) const RUNTIME_ENDED: &str = "its runtime ended";
 enum End {
     Panicked(Payload),
     /// And why.
-    Cancelled(&'static str),
+    Cancelled(Cow<'static, str>),
 }
 
 struct Payload(Box<dyn Any + Send>);
@@ -92,7 +92,7 @@ impl JoinError {
         }
     }
 
-    pub(crate) fn cancelled(task: TaskId, site: &'static Site, reason: &'static str) -> Self {
+    pub(crate) fn cancelled(task: TaskId, site: &'static Site, reason: Cow<'static, str>) -> Self {
         Self {
             task,
             site,

@@ -3,6 +3,7 @@
 //! For those who build primitives: [`park`] with a [`Reason`](crate::Reason), a resource and
 //! an owner, and [`waiter`] for the other side.
 
+mod blocking;
 mod cell;
 pub(crate) mod current;
 mod id;
@@ -16,6 +17,7 @@ pub(crate) mod table;
 mod unjoined;
 mod wait;
 
+pub use blocking::blocking;
 pub use id::TaskId;
 pub use join::{JoinError, JoinHandle};
 pub use spawn::{Builder, spawn};

@@ -71,8 +71,8 @@ impl Builder {
         self
     }
 
-    /// The most that the task's stack may grow to, in bytes; rounded up to a size that the
-    /// runtime has (256 KiB to 8 MiB).
+    /// The most that the task's stack may grow to, in bytes: rounded up to whole pages, at least
+    /// 32 KiB. A task with more than 8 MiB gets no stack: it is cancelled, and its join says so.
     #[must_use]
     pub fn stack_limit(mut self, bytes: usize) -> Self {
         self.stack_limit = Some(bytes);
@@ -176,7 +176,7 @@ where
     T: Send + 'static,
 {
     let (task, handle) = cell::new(TaskId::NONE, site, body);
-    task.cancel(RUNTIME_ENDED);
+    task.cancel(RUNTIME_ENDED.into());
     JoinHandle::new(handle)
 }
 

@@ -13,9 +13,9 @@
 //! | edge | function | probe |
 //! |---|---|---|
 //! | 1 | [`StateWord::start`], by the spawner | `spawn` |
-//! | 2 | [`StateWord::park`], by the worker that has left the task's stack | `park` |
+//! | 2 | [`StateWord::park`], by the worker that has left the task's stack | `park`, by the task just before |
 //! | 3 | [`StateWord::unpark`], by the waker, who then owns the task and queues it | `unpark` |
-//! | 5 | [`StateWord::end`], by the worker that has left the task's stack for good | `exit` |
+//! | 5 | [`StateWord::end`], by the worker that has left the task's stack for good | `exit`, by the task just before |
 //! | 6 | [`StateWord::abandon`], by the thread that ends a runtime | `exit` |
 //!
 //! | state | owns the stack and the record's plain fields | queued |

@@ -8,6 +8,7 @@ use std::ptr;
 
 use runtime_abi::{Reason, TaskState};
 
+use crate::ledger::stall;
 use crate::primitive::{
     static_atomic::{AtomicPtr, AtomicU32, Ordering},
     static_sync::{Mutex, MutexGuard},
@@ -48,7 +49,7 @@ pub(crate) struct ParkSnapshot {
     pub(crate) service: bool,
 }
 
-/// One task of a dump; `park` only of a parked one.
+/// One task of a dump; `park` only of one that is parked or in a blocking call.
 pub(crate) struct TaskSnapshot {
     pub(crate) task: TaskId,
     pub(crate) site: &'static Site,
@@ -133,7 +134,7 @@ pub(crate) fn slots() -> u32 {
     HIGH.load(Ordering::Acquire)
 }
 
-/// The park of the task in a slot, if it is parked now; all of one park.
+/// The park of the task in a slot, if it is parked now or in a blocking call; all of one.
 pub(crate) fn parked_snapshot(slot: u32) -> Option<ParkSnapshot> {
     task_snapshot(slot)?.park
 }
@@ -161,13 +162,19 @@ fn read(record: &Record, view: View) -> Option<TaskSnapshot> {
         Life::Active if record.running.load(Ordering::Relaxed) => TaskState::Running,
         Life::Active => TaskState::Runnable,
     };
-    let park = (state == TaskState::Parked).then(|| read_park(record, task, site));
+    let is_waiting = state == TaskState::Parked || is_blocking(record);
+    let park = is_waiting.then(|| read_park(record, task, site));
     Some(TaskSnapshot {
         task,
         site,
         state,
         park,
     })
+}
+
+/// Whether the task, which runs, is in a declared blocking call.
+fn is_blocking(record: &Record) -> bool {
+    stall::word(record.slot).reason() == Some(Reason::Blocking)
 }
 
 fn read_park(record: &Record, task: TaskId, site: &'static Site) -> ParkSnapshot {

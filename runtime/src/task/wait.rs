@@ -157,7 +157,9 @@ pub fn sleep(duration: Duration) {
     };
     let deadline_ns = clock::monotonic_ns().saturating_add(clock::duration_ns(duration));
     let timer = time::arm(record, deadline_ns);
-    // A token that is not the timer's is kept for the park it was meant for.
+    // A token that is not the timer's is given again, so that the next park returns at once.
+    // One may be taken for the timer's: then the next park does not, and a caller who looks at
+    // what it waits for, as every caller of `park` does, sees what the waker wrote.
     let mut token = false;
     while timer.is_armed(record) {
         token |= record.state.take_token();
@@ -268,7 +270,7 @@ fn fire_unpark(record: &'static Record) {
 /// Leaves the task's stack, after the worker was asked for something; returns when the task
 /// runs again, perhaps on another thread.
 #[inline]
-fn leave(record: &'static Record) {
+pub(super) fn leave(record: &'static Record) {
     // SAFETY: the task runs here, on its own stack.
     let suspender = unsafe { record.suspender() };
     suspender.ensure_headroom();
