@@ -39,13 +39,21 @@
 //!   [`LocalKey::with`](std::thread::LocalKey::with) stays on the first thread: do not park
 //!   inside the closure. Rust cannot check this: `with` gives its reference for the time of the
 //!   call, and a task that parks in it goes on elsewhere with a reference to a value that
-//!   another thread uses, or that is gone. **This is the one way in which code that is safe on
-//!   threads becomes undefined on tasks.** Values that are not `Send` because they point to
+//!   another thread uses, or that is gone. **Code that is safe on threads becomes undefined on
+//!   tasks in this way.** Compilers also keep the address of a thread-local: where one function
+//!   uses it before and after a park, put each use into a function of its own that is
+//!   `#[inline(never)]`. Values that are not `Send` because they point to
 //!   their thread's own state are the same case: no handle of a library that keeps its
 //!   context in a thread-local lives across a park. A thread-local read before a park and one
 //!   read after it may be two variables; nested parks inside `thread_local!` destructors and
 //!   initialisers are covered by the same rule.
-//! * **Guards of `std`'s locks** may move to another thread and be unlocked there on Linux,
+//! * **Guards of re-entrant locks must not be kept across a park**: above all
+//!   [`StdoutLock`](std::io::StdoutLock) and [`StderrLock`](std::io::StderrLock), which belong to
+//!   a thread. Another task on that thread would enter the lock again while this one holds it
+//!   elsewhere. `println!` is fine; do not park between `stdout().lock()` and its end.
+//! * **[`std::thread::scope`] must not be parked in**: it waits for its threads through a handle
+//!   of the thread on which it began. Call it in [`blocking`].
+//! * **Guards of `std`'s `Mutex` and `RwLock`** may move to another thread and be unlocked there on Linux,
 //!   where `std`'s locks are futexes that know no owner. It is sound here and nowhere promised.
 //!   Worse, a task that waits for such a lock blocks its whole worker, and if the holder is
 //!   parked behind it, nothing moves. Use [`sync`] for what is held across a park; use `std`'s

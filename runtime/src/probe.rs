@@ -44,6 +44,20 @@ impl Semaphore {
     }
 }
 
+/// Aligns the section of the semaphores to a page, and takes no room in it.
+///
+/// Some linkers (LLD, Rust's own on Linux) end one writable segment and begin the next in one
+/// page of the file, so the loader maps that page twice. The kernel raises a semaphore in the
+/// first writable mapping of its page, which while a program starts can be the other one: the
+/// probe would have its breakpoint and never fire. A page of the file that begins with the
+/// semaphores is mapped once.
+#[cfg_attr(target_arch = "x86_64", repr(align(4096)))]
+#[cfg_attr(not(target_arch = "x86_64"), repr(align(65536)))]
+struct PageStart(UnsafeCell<[u16; 0]>);
+
+// SAFETY: there is nothing in it.
+unsafe impl Sync for PageStart {}
+
 /// Set in a child of a fork, which shares the parent's raised semaphores but has no monitor.
 static DISARMED: AtomicBool = AtomicBool::new(false);
 
@@ -167,7 +181,11 @@ macro_rules! probes {
 
         #[allow(non_upper_case_globals)]
         mod semaphore {
-            use super::Semaphore;
+            use super::{PageStart, Semaphore};
+
+            #[cfg_attr(target_os = "linux", unsafe(link_section = ".probes"))]
+            pub(super) static page_start: PageStart =
+                PageStart(std::cell::UnsafeCell::new([]));
 
             $(
                 #[cfg_attr(target_os = "linux", unsafe(link_section = ".probes"))]
@@ -240,4 +258,5 @@ pub(crate) fn task_listeners() -> u16 {
 /// Keeps all probes in the program, whatever it uses: called once by the monitor.
 pub(crate) fn keep() {
     std::hint::black_box(addresses());
+    std::hint::black_box(&raw const semaphore::page_start);
 }

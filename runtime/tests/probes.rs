@@ -131,6 +131,25 @@ fn directory() -> PathBuf {
     PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
 }
 
+/// How many writable segments the loader maps over the page of a file's offset.
+fn writable_mappings_of(program_headers: &str, offset: u64) -> usize {
+    const PAGE: u64 = 4_096;
+    let number = |word: &str| u64::from_str_radix(word.trim_start_matches("0x"), 16);
+    let covers = |line: &&str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let is_writable = words.first() == Some(&"LOAD") && words[6].contains('W');
+        let (Ok(start), Ok(bytes)) = (number(words[1]), number(words[4])) else {
+            return false;
+        };
+        let pages = start / PAGE * PAGE..(start + bytes).next_multiple_of(PAGE);
+        is_writable && pages.contains(&offset)
+    };
+    let headers = program_headers
+        .lines()
+        .filter(|line| line.trim().starts_with("LOAD"));
+    headers.filter(covers).count()
+}
+
 /// Holds the file's notes against the rows of the table.
 fn check(program: &Path, probes: &[Probe]) {
     let notes = notes(&readelf("-n", program));
@@ -159,6 +178,12 @@ fn check(program: &Path, probes: &[Probe]) {
         places.len(),
         probes.len(),
         "every probe has a semaphore of its own"
+    );
+    assert_eq!(
+        writable_mappings_of(&readelf("-lW", program), semaphores.offset),
+        1,
+        "the page of the semaphores in {}",
+        program.display()
     );
     for note in &notes {
         assert_eq!(note.provider, PROVIDER);

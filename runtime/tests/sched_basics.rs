@@ -253,3 +253,19 @@ fn a_task_knows_its_id_and_name() {
 fn a_spawn_outside_of_a_runtime_panics_with_advice() {
     let _ = spawn(|| ());
 }
+
+#[test]
+fn sleeps_of_next_to_nothing_all_end() {
+    Builder::new().workers(4).run(|| {
+        let tasks: Vec<_> = (0..64)
+            .map(|task| {
+                spawn(move || {
+                    for turn in 0..200 {
+                        runtime::sleep(Duration::from_nanos(task * 37 + turn));
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}

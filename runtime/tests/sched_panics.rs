@@ -128,3 +128,57 @@ fn a_drop_that_parks_while_unwinding_waits_on_its_thread() {
     assert_eq!(*seen.lock().unwrap(), Some(9));
     drop(messages);
 }
+
+/// A value whose destructor panics.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a destructor was told to panic");
+    }
+}
+
+#[test]
+fn a_body_that_never_runs_may_panic_in_its_destructor() {
+    let after = Builder::new().workers(1).run(|| {
+        let bomb = Bomb;
+        let too_large = task::Builder::new().stack_limit(1 << 30);
+        let error = too_large.spawn(move || drop(bomb)).join().unwrap_err();
+        assert!(error.is_cancelled());
+        assert!(error.to_string().contains("8 MiB"), "{error}");
+        // The worker has survived that.
+        runtime::spawn(|| 7).join().unwrap()
+    });
+    assert_eq!(after, 7);
+}
+
+#[test]
+fn a_queued_body_may_panic_in_its_destructor_when_the_runtime_ends() {
+    for _ in 0..3 {
+        Builder::new().workers(1).run(|| {
+            for _ in 0..10 {
+                let bomb = Bomb;
+                drop(runtime::spawn(move || std::mem::forget(bomb)));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_timed_park_of_a_destructor_ends_in_time_while_unwinding() {
+    struct Waits;
+    impl Drop for Waits {
+        fn drop(&mut self) {
+            let soon = std::time::Duration::from_millis(5);
+            task::park_timeout(runtime::Reason::Other, 0, runtime::TaskId::NONE, soon);
+        }
+    }
+    let outcome = Builder::new().workers(1).run(|| {
+        let task = runtime::spawn(|| {
+            let _waits = Waits;
+            panic!("a task was told to panic");
+        });
+        task.join().is_err()
+    });
+    assert!(outcome);
+}

@@ -136,5 +136,6 @@ impl<T: Sync + 'static> Processor<T> {
         self.is_replaced.store(false, Ordering::Relaxed);
         self.look_at_timers.store(false, Ordering::Relaxed);
         self.live.store(0, Ordering::Relaxed);
+        self.steals.store(0, Ordering::Relaxed);
     }
 }

@@ -68,6 +68,7 @@ impl Shared {
             .store(settings.stack_limit, Ordering::Relaxed);
         shared.live.store(0, Ordering::Relaxed);
         shared.released.store(0, Ordering::Relaxed);
+        shared.handoffs.store(0, Ordering::Relaxed);
         shared.threads.open();
         shared.is_watched_closely.store(false, Ordering::Relaxed);
         shared.processors.iter().for_each(Processor::reset);

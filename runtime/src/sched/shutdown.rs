@@ -20,7 +20,7 @@ use crate::sched::{
     worker::{note_cancelled, recycle_outside},
 };
 use crate::site::Site;
-use crate::task::{join::RUNTIME_ENDED, record::Record, state::Life, table};
+use crate::task::{cell::TaskCell, join::RUNTIME_ENDED, record::Record, state::Life, table};
 
 /// How many tasks of each site were alive.
 pub(crate) type LeftoverBySite = HashMap<u32, (&'static Site, u64)>;
@@ -28,7 +28,7 @@ pub(crate) type LeftoverBySite = HashMap<u32, (&'static Site, u64)>;
 /// Ends what is left of a runtime whose workers have ended.
 pub(crate) fn end_leftover(shared: &'static Shared) -> LeftoverBySite {
     let mut leftover = LeftoverBySite::new();
-    // Dropping bodies may spawn, wake or panic; the queue is closed, so that ends.
+    // Dropping bodies may spawn or wake; the queue is closed, so that ends.
     for task in shared.global.close() {
         if task.state.read().life() == Life::Active {
             end_task(task, &mut leftover);
@@ -59,11 +59,9 @@ fn end_task(task: &'static Record, leftover: &mut LeftoverBySite) {
     if unsafe { task.context() }.is_some() {
         return abandon(task, leftover);
     }
-    count(task, leftover);
     // SAFETY: as above.
-    if let Some(cell) = unsafe { task.take_cell() } {
-        cell.cancel(RUNTIME_ENDED.into());
-    }
+    let cell = unsafe { task.take_cell() };
+    cancel(task, cell, leftover);
     recycle_outside(task);
 }
 
@@ -81,15 +79,18 @@ fn abandon(task: &'static Record, leftover: &mut LeftoverBySite) {
         return;
     }
     ledger::stall::unpark(task.slot);
-    count(task, leftover);
     // SAFETY: abandoned: it never runs again, and the winner of `abandon` owns it.
-    if let Some(cell) = unsafe { task.take_cell() } {
-        cell.cancel(RUNTIME_ENDED.into());
-    }
+    let cell = unsafe { task.take_cell() };
+    cancel(task, cell, leftover);
 }
 
-fn count(task: &'static Record, leftover: &mut LeftoverBySite) {
-    note_cancelled(task);
+/// Counts a task among the leftover and gives its joiner an error. One without a cell has
+/// returned, been counted, and parked in its result's destructor.
+fn cancel(task: &'static Record, cell: Option<TaskCell>, leftover: &mut LeftoverBySite) {
+    if let Some(cell) = cell {
+        note_cancelled(task);
+        cell.cancel(RUNTIME_ENDED.into());
+    }
     leftover
         .entry(task.site().index())
         .or_insert((task.site(), 0))

@@ -68,10 +68,23 @@ pub(crate) fn run(shared: &'static Shared, index: usize) {
     let worker = Worker::new(shared, index);
     context::set_worker_word((&raw const worker).expose_provenance());
     worker.processor.set_thread(Some(OwnerThread::current()));
+    let unwinding = AbortOnUnwind;
     worker.run_tasks();
+    std::mem::forget(unwinding);
     context::set_worker_word(0);
     worker.retire();
     drop(signal_stack);
+}
+
+/// A scheduler that panics has lost track of its tasks, and its thread would leave a dangling
+/// worker behind: that ends the process.
+struct AbortOnUnwind;
+
+impl Drop for AbortOnUnwind {
+    fn drop(&mut self) {
+        eprintln!("the scheduler panicked, which is a bug of the runtime: aborting");
+        std::process::abort();
+    }
 }
 
 impl Worker {
@@ -269,6 +282,7 @@ impl Worker {
             self.stacks.borrow_mut().release(context.into_stack());
         }
         task.state.end();
+        self.count_exit();
         self.slots.borrow_mut().give(task);
     }
 

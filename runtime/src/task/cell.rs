@@ -139,7 +139,8 @@ impl<F: FnOnce() -> T, T> Whole<F, T> {
             .result
             .with_mut(|place| unsafe { *place = Some(Err(error)) });
         // SAFETY: the task owns the body.
-        drop(whole.body.with_mut(|body| unsafe { (*body).take() }));
+        let body = whole.body.with_mut(|body| unsafe { (*body).take() });
+        contain(|| drop(body));
     }
 
     /// # Safety
@@ -165,6 +166,14 @@ impl<T> ResultPart<T> {
     }
 }
 
+/// Calls a user's code where nothing may unwind. The hook has reported its panic; the payload
+/// is leaked, because its destructor is a user's as well.
+pub(crate) fn contain(call: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(call)) {
+        std::mem::forget(payload);
+    }
+}
+
 impl TaskCell {
     /// Runs the body; a panic of it becomes the result.
     pub(crate) fn run(&self) -> Outcome {
@@ -173,14 +182,16 @@ impl TaskCell {
         unsafe { run(self.0) }
     }
 
-    /// The task ends without having returned: drops a body that has not begun.
+    /// The task ends without having returned: drops a body that has not begun. A panic of its
+    /// destructor, or of an unwanted result's, goes to the panic hook and no further: the
+    /// caller is the scheduler.
     pub(crate) fn cancel(self, reason: Cow<'static, str>) {
         let header = self.header();
         let error = JoinError::cancelled(header.task, header.site, reason);
         let cancel = header.functions.cancel;
         // SAFETY: as in `run`; the caller's task runs no more.
         unsafe { cancel(self.0, error) };
-        self.finish();
+        contain(|| self.finish());
     }
 
     /// Hands the result over: wakes a joiner, or frees the cell if there is no handle.

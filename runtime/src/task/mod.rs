@@ -4,7 +4,7 @@
 //! an owner, and [`waiter`] for the other side.
 
 mod blocking;
-mod cell;
+pub(crate) mod cell;
 pub(crate) mod current;
 mod id;
 pub(crate) mod join;

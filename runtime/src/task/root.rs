@@ -1,13 +1,11 @@
 //! The root of every task: the frame under its body, which catches what the body throws.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use runtime_abi::Outcome;
 
 use crate::context::Suspender;
 use crate::ledger::Counter;
 use crate::probe;
-use crate::task::{current::with_worker, record::Record};
+use crate::task::{cell, current::with_worker, record::Record};
 
 /// Runs a task from its first instruction to its last, on its own stack.
 pub(crate) fn run(record: &'static Record, suspender: Suspender) {
@@ -19,18 +17,14 @@ pub(crate) fn run(record: &'static Record, suspender: Suspender) {
     note_exit(record, outcome);
     // SAFETY: the running task owns itself.
     let cell = unsafe { record.take_cell() }.expect("the cell stays until here");
-    // A result that nobody wants is dropped here, and its drop may panic: the hook has
-    // reported it, and nothing may unwind out of a root.
-    let _ = catch_unwind(AssertUnwindSafe(|| cell.finish()));
+    // A result that nobody wants is dropped here, and its drop may panic or park.
+    cell::contain(|| cell.finish());
 }
 
 /// Counts the exit before anyone can know of it by joining.
 fn note_exit(record: &Record, outcome: Outcome) {
     let site = record.site();
-    with_worker(|worker| {
-        worker.shard().add(site, counter(outcome), 1);
-        worker.count_exit();
-    });
+    with_worker(|worker| worker.shard().add(site, counter(outcome), 1));
     probe::exit(record.id().as_u64(), site.address(), outcome as u64);
 }
 

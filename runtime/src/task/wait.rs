@@ -133,6 +133,9 @@ pub fn park_timeout(reason: Reason, resource: usize, owner: TaskId, timeout: Dur
         return park_thread_timeout(timeout);
     };
     let deadline_ns = clock::monotonic_ns().saturating_add(clock::duration_ns(timeout));
+    if std::thread::panicking() {
+        return wait_on_the_thread(record, deadline_ns);
+    }
     let timer = time::arm(record, deadline_ns);
     park_task(record, reason, resource, owner);
     timer.disarm(record);
@@ -162,8 +165,10 @@ pub fn sleep(duration: Duration) {
     // what it waits for, as every caller of `park` does, sees what the waker wrote.
     let mut token = false;
     while timer.is_armed(record) {
-        token |= record.state.take_token();
+        // A token is only ever taken by a park, which is followed by another look: one that was
+        // taken here could be the timer's own, given since the look above.
         park_task(record, Reason::Sleep, 0, TaskId::NONE);
+        token |= timer.is_armed(record);
     }
     if token {
         record.id().unpark();
@@ -194,7 +199,7 @@ fn park_task(record: &'static Record, reason: Reason, resource: usize, owner: Ta
         return;
     }
     if std::thread::panicking() {
-        return wait_on_the_thread(record);
+        return wait_on_the_thread(record, time::NEVER);
     }
     note_park(record, reason, resource, owner);
     leave(record);
@@ -278,10 +283,11 @@ pub(super) fn leave(record: &'static Record) {
     unsafe { suspender.suspend(&record.registers) }
 }
 
-/// A park while unwinding: waits for the token without leaving the thread.
+/// A park while unwinding: waits for the token without leaving the thread. No timer: the
+/// workers who would fire it may have ended.
 #[cold]
-fn wait_on_the_thread(record: &Record) {
-    while !record.state.take_token() {
+fn wait_on_the_thread(record: &Record, deadline_ns: u64) {
+    while !record.state.take_token() && clock::monotonic_ns() < deadline_ns {
         std::thread::sleep(Duration::from_micros(500));
     }
 }
