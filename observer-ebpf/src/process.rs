@@ -10,7 +10,7 @@
 //! All keys of other maps start with the incarnation, so whatever a dead one leaves behind
 //! can wait for user space, and is never a reused id's.
 
-use crate::emit::emit;
+use crate::emit::emit_at_once;
 use crate::loss;
 use crate::maps::PROCESSES;
 use aya_ebpf::EbpfContext as _;
@@ -144,7 +144,7 @@ fn forget(tgid: u32) -> u64 {
 fn emit_process(context: &RawTracePointContext, kind: u32, tgid: u32, incarnation: u64) {
     // SAFETY: the helper has no preconditions.
     let boot_ns = unsafe { bpf_ktime_get_boot_ns() };
-    emit(
+    emit_at_once(
         context,
         &Record {
             kind,

@@ -41,6 +41,8 @@ use targets::{Change, Targets};
 const STEP: Duration = Duration::from_millis(250);
 /// Exec records name new processes at once; a scan finds what they could not.
 const RESYNC: Duration = Duration::from_secs(5);
+/// Batches of records that are taken from the ring in one step.
+const RING_BATCHES: usize = 24;
 
 /// Watches and serves until SIGTERM or SIGINT; then detaches, so that no semaphore stays
 /// raised.
@@ -169,12 +171,31 @@ impl Pipeline {
                 }),
                 received = ring.receive(&mut records) => {
                     received.context("cannot read the ring")?;
-                    block_in_place(|| records.drain(..).for_each(|record| self.take(&record)));
+                    block_in_place(|| self.take_all(&mut records));
                 }
                 () = forward(&mut log) => {}
-                _ = steps.tick() => block_in_place(|| self.step()),
+                _ = steps.tick() => block_in_place(|| {
+                    self.drain(&mut ring, &mut records);
+                    self.step();
+                }),
             }
         }
+    }
+
+    /// Takes what waits in the ring, at most about as much as it holds: programs that write
+    /// faster than we read must not keep us from everything else.
+    fn drain(&mut self, ring: &mut Ring, records: &mut Vec<Record>) {
+        for _ in 0..RING_BATCHES {
+            let more = ring.take(records);
+            self.take_all(records);
+            if !more {
+                return;
+            }
+        }
+    }
+
+    fn take_all(&mut self, records: &mut Vec<Record>) {
+        records.drain(..).for_each(|record| self.take(&record));
     }
 
     /// Takes one record: processes come and go by it, stalls go to the model.

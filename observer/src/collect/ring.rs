@@ -31,8 +31,10 @@ impl Ring {
         Ok(Self { ring, watch })
     }
 
-    /// Waits until there are records and appends them, at most 4,096 a call. Cancel-safe: a
-    /// record is taken from the ring only when it is appended.
+    /// Waits until the programs wake us and appends the records, at most 4,096 a call. They do
+    /// for processes that come and go and when the ring fills up, not for stalls: call
+    /// [`Ring::take`] from time to time. Cancel-safe: a record is taken from the ring only when
+    /// it is appended.
     ///
     /// # Errors
     ///
@@ -49,6 +51,11 @@ impl Ring {
                 return Ok(());
             }
         }
+    }
+
+    /// Appends the records that are there, at most 4,096 a call; says whether there may be more.
+    pub fn take(&mut self, records: &mut Vec<Record>) -> bool {
+        drain(&mut self.ring, records) == BATCH
     }
 }
 

@@ -14,7 +14,7 @@ use runtime_abi::Reason;
 
 /// Length of a coarse tick. A 32-bit count of them ends after 497 days: parks that are longer
 /// start again at zero.
-const TICK_NS: u64 = 10_000_000;
+pub(crate) const TICK_NS: u64 = 10_000_000;
 
 /// What the table holds of one slot: bits 63 to 32 the tick of the park, 31 to 8 the slot's park
 /// sequence, 7 to 0 the reason's code plus one, or 0 if the task is not parked.
@@ -57,8 +57,10 @@ impl ParkWord {
         self.0 & 0xff != 0 && self.parked_ticks(now) > period
     }
 
+    /// How long it has been parked as of the tick `now`, in ticks.
     #[inline]
-    const fn parked_ticks(self, now: u32) -> u32 {
+    #[must_use]
+    pub(crate) const fn parked_ticks(self, now: u32) -> u32 {
         let ticks = now.wrapping_sub((self.0 >> 32) as u32);
         // A park of after `now` (it carries the time of the monitor's next look) is fresh.
         if ticks > u32::MAX - 1_000 { 0 } else { ticks }

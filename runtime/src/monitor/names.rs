@@ -41,9 +41,9 @@ pub(super) struct Names {
     free: Vec<u32>,
     rotation: Rotation,
     ended: VecDeque<Ended>,
-    /// The oldest stalls without a name, as (parked ns, slot): the youngest on top.
-    candidates: BinaryHeap<Reverse<(u64, u32)>>,
-    admitted: Vec<Reverse<(u64, u32)>>,
+    /// The oldest stalls without a name, as (parked ticks, slot): the youngest on top.
+    candidates: BinaryHeap<Reverse<(u32, u32)>>,
+    admitted: Vec<Reverse<(u32, u32)>>,
     capacity: usize,
 }
 
@@ -53,18 +53,24 @@ impl Names {
         self.capacity = capacity;
     }
 
+    /// Whether a stall that is offered can get a name at all.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        self.len() < self.capacity
+    }
+
     /// Offers a stall for naming.
-    pub(super) fn offer(&mut self, slot: u32, parked_ns: u64) {
+    pub(super) fn offer(&mut self, slot: u32, parked_ticks: u32) {
         let free = self.capacity.saturating_sub(self.len());
         if self.candidates.len() < free {
-            self.candidates.push(Reverse((parked_ns, slot)));
+            self.candidates.push(Reverse((parked_ticks, slot)));
         } else if self
             .candidates
             .peek()
-            .is_some_and(|youngest| youngest.0.0 < parked_ns)
+            .is_some_and(|youngest| youngest.0.0 < parked_ticks)
         {
             self.candidates.pop();
-            self.candidates.push(Reverse((parked_ns, slot)));
+            self.candidates.push(Reverse((parked_ticks, slot)));
         }
     }
 

@@ -5,6 +5,7 @@
 //! ones. A pair that falls to zero is reported so, again for a rotation, and then forgotten.
 
 use super::rotation::{Pace, Rotation};
+use crate::ledger::stall::TICK_NS;
 use runtime_abi::Reason;
 
 /// Reports of a zero: the change and its repeats.
@@ -19,6 +20,13 @@ pub(super) struct Count {
     pub stalled: u64,
     /// How long the oldest has been parked.
     pub oldest_ns: u64,
+}
+
+/// What a scan that is under way has counted of a pair; small, there is one per stall to look at.
+#[derive(Clone, Copy, Default)]
+struct Building {
+    stalled: u32,
+    oldest_ticks: u32,
 }
 
 /// A pair's number, dense from 0: for as long as the reporter lives.
@@ -40,7 +48,7 @@ pub(super) struct Pairs {
     ids: Vec<u32>,
     pairs: Vec<Pair>,
     /// By pair; apart from the rest, so that a scan of a million stalls stays in the cache.
-    building: Vec<Count>,
+    building: Vec<Building>,
     rotation: Rotation,
 }
 
@@ -60,7 +68,7 @@ impl Pairs {
                 reported: 0,
                 zeroes: 0,
             });
-            self.building.push(Count::default());
+            self.building.push(Building::default());
             self.ids[place] = self.pairs.len() as u32;
         }
         self.ids[place] - 1
@@ -68,10 +76,10 @@ impl Pairs {
 
     /// Counts one stalled task into the scan that is under way.
     #[inline]
-    pub(super) fn count(&mut self, id: PairId, parked_ns: u64) {
+    pub(super) fn count(&mut self, id: PairId, parked_ticks: u32) {
         let building = &mut self.building[id as usize];
         building.stalled += 1;
-        building.oldest_ns = building.oldest_ns.max(parked_ns);
+        building.oldest_ticks = building.oldest_ticks.max(parked_ticks);
     }
 
     /// The scan has seen every slot: its counts are the truth now.
@@ -83,7 +91,11 @@ impl Pairs {
             ..
         } = self;
         for (id, (pair, building)) in (0..).zip(pairs.iter_mut().zip(building)) {
-            pair.current = std::mem::take(building);
+            let counted = std::mem::take(building);
+            pair.current = Count {
+                stalled: u64::from(counted.stalled),
+                oldest_ns: u64::from(counted.oldest_ticks) * TICK_NS,
+            };
             if pair.current.stalled > 0 {
                 pair.zeroes = ZEROES;
                 rotation.insert(id);
@@ -137,7 +149,7 @@ mod tests {
         pairs.finish_scan();
         let two = Count {
             stalled: 2,
-            oldest_ns: 70,
+            oldest_ns: 70 * TICK_NS,
         };
         assert_eq!(pairs.next(1), Some((3, Reason::Mutex, two)));
         assert_eq!(pairs.next(1), None);

@@ -73,7 +73,10 @@ impl Scan {
         let end = self.next_slot.saturating_add(slice).min(slots);
         source.words(self.next_slot, end, |slot, word| {
             let stalled = word.is_stalled(threshold.now, threshold.period);
-            if stalled || self.is_marked(slot) {
+            let known = self.is_marked(slot);
+            if known && self.seen[slot as usize].word == word {
+                self.count(slot, threshold.now, stalls);
+            } else if stalled || known {
                 self.judge(slot, word, stalled, threshold, source, stalls);
             }
         });
@@ -95,7 +98,19 @@ impl Scan {
         self.stalled[slot as usize / 64] >> (slot % 64) & 1 != 0
     }
 
-    /// A slot that is stalled, or was when it was last looked at.
+    /// A stall that goes on: with a million of them, all that the scan costs.
+    #[inline]
+    fn count(&self, slot: u32, now: u32, stalls: &mut Stalls) {
+        let seen = &self.seen[slot as usize];
+        let parked_ticks = seen.word.parked_ticks(now);
+        stalls.pairs.count(seen.pair, parked_ticks);
+        if seen.name == UNNAMED && stalls.names.has_room() {
+            stalls.names.offer(slot, parked_ticks);
+        }
+    }
+
+    /// A slot in which a stall has begun or ended since it was last looked at, or both.
+    #[cold]
     fn judge(
         &mut self,
         slot: u32,
@@ -105,22 +120,11 @@ impl Scan {
         source: &impl Source,
         stalls: &mut Stalls,
     ) {
-        if !self.is_marked(slot) || self.seen[slot as usize].word != word {
-            self.forget(slot, threshold, &mut stalls.names);
-            let Some(found) = stalled
-                .then(|| find(slot, word, source, &mut stalls.pairs))
-                .flatten()
-            else {
-                return;
-            };
+        self.forget(slot, threshold, &mut stalls.names);
+        if stalled && let Some(found) = find(slot, word, source, &mut stalls.pairs) {
             self.seen[slot as usize] = found;
             self.stalled[slot as usize / 64] |= 1 << (slot % 64);
-        }
-        let seen = &self.seen[slot as usize];
-        let parked_ns = word.parked_ns(threshold.now);
-        stalls.pairs.count(seen.pair, parked_ns);
-        if seen.name == UNNAMED {
-            stalls.names.offer(slot, parked_ns);
+            self.count(slot, threshold.now, stalls);
         }
     }
 
