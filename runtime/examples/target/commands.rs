@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use runtime::Reason;
 use serde_json::{Value, json};
 
+use crate::connections::Connections;
 use crate::gate::Gate;
 use crate::locks::Locks;
 use crate::services::{self, ShortTasks};
@@ -12,7 +13,7 @@ use crate::{process, stacks, truth};
 
 const HELP: &str = "spawn SITES TASKS [REASON] | release N | release_all | wake N | \
     churn TASKS [SITES] | truth | lock | wait N | unlock | recurse N DEPTH_BYTES | unrecurse | \
-    pool N | condvar_pool N | sleepers N | ticker | join_server | senders N | panic N | \
+    pool N | condvar_pool N | sleepers N | ticker | join_server | connections N | talk | senders N | panic N | \
     short_tasks RATE | fork | exec PATH [ARGUMENT…] | second_runtime TASKS | \
     foreign TASKS | rss | quit";
 
@@ -22,6 +23,7 @@ pub struct Target {
     parked: &'static Gate,
     recursing: &'static Gate,
     locks: Locks,
+    connections: Connections,
     short_tasks: Option<ShortTasks>,
 }
 
@@ -44,6 +46,7 @@ impl Target {
             "recurse" | "unrecurse" => self.stack(words),
             "pool" | "condvar_pool" | "sleepers" | "ticker" | "join_server" | "senders"
             | "panic" | "short_tasks" => self.service(words),
+            "connections" | "talk" => self.connection(words),
             "fork" | "exec" | "second_runtime" | "foreign" | "rss" => self.process(words),
             "truth" => Ok(json!({ "sites": truth::report() })),
             "help" => Ok(json!({ "commands": HELP })),
@@ -118,6 +121,14 @@ impl Target {
                 self.short_tasks = ShortTasks::start(number(words, 1)?);
             }
         }
+        Ok(json!({}))
+    }
+
+    fn connection(&mut self, words: &[&str]) -> Result<Value> {
+        if words[0] == "talk" {
+            return Ok(json!({ "answers": self.connections.talk()? }));
+        }
+        self.connections.open(number(words, 1)?)?;
         Ok(json!({}))
     }
 

@@ -20,6 +20,7 @@
 //! reads stdin, so that no worker ever blocks.
 
 mod commands;
+mod connections;
 mod gate;
 mod locks;
 mod process;
