@@ -87,6 +87,7 @@
 #![cfg_attr(any(loom, miri), allow(dead_code))]
 
 mod builder;
+pub mod cancel;
 pub mod chan;
 mod context;
 mod ledger;
@@ -99,7 +100,7 @@ mod stack;
 pub mod sync;
 mod sys;
 pub mod task;
-mod time;
+pub mod time;
 
 pub use builder::{Builder, Finished, Leftover, RunError, Runtime};
 pub use runtime_abi::Reason;

@@ -11,7 +11,7 @@ use crate::ledger;
 use crate::primitive::static_atomic::Ordering;
 use crate::sched::ownership::Release;
 use crate::sys::registers;
-use crate::task::{TaskId, current, record::Record, wait::leave};
+use crate::task::{TaskId, current, local, record::Record, wait::leave};
 
 /// Calls `f`, which may block its thread, while other tasks go on.
 ///
@@ -27,7 +27,8 @@ use crate::task::{TaskId, current, record::Record, wait::leave};
 /// Inside `f` the thread counts as one that **runs no task**: [`task::current`](current()) is
 /// `None`, [`spawn`](crate::spawn) panics (take a [`Handle`](crate::Handle) before), channels
 /// and locks of this crate block the thread, and a [`Waiter`](crate::task::Waiter) must have
-/// been made in there to be of use in there. On a thread that runs no task, in a call of
+/// been made in there to be of use in there; but the task's [`TaskLocal`](crate::task::TaskLocal)s
+/// are there. On a thread that runs no task, in a call of
 /// `blocking`, and while unwinding, it only calls `f`.
 ///
 /// Afterwards the task **may go on on another thread**, as after every park.
@@ -57,8 +58,9 @@ pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     };
     // Here, because this frame is alive for as long as the call.
     task.registers.store(registers::capture());
+    let locals = local::inherited();
     let absence = begin(task);
-    let result = catch_unwind(AssertUnwindSafe(f));
+    let result = catch_unwind(AssertUnwindSafe(|| local::with_all(locals, f)));
     end(task, absence);
     // Not before: the task may have moved, and panic counters belong to threads.
     result.unwrap_or_else(|payload| resume_unwind(payload))

@@ -14,11 +14,13 @@ use std::{
 
 use runtime_abi::Outcome;
 
-use crate::primitive::UnsafeCell;
+use crate::cancel::Token;
+use crate::primitive::{UnsafeCell, static_sync::OnceLock};
 use crate::site::Site;
 use crate::task::{
     JoinError, TaskId, Waiter,
     join_word::{Finished, JoinWord},
+    local::Locals,
     unjoined,
 };
 
@@ -28,6 +30,10 @@ struct Header {
     task: TaskId,
     site: &'static Site,
     waiter: UnsafeCell<Option<Waiter>>,
+    /// What the task inherited or set; the task's until it has finished.
+    locals: UnsafeCell<Locals>,
+    /// The task's own token, made by whoever first asks for it.
+    token: OnceLock<Token>,
     functions: &'static Functions,
 }
 
@@ -70,7 +76,12 @@ unsafe impl<T: Send> Send for HandleCell<T> {}
 unsafe impl<T: Send> Sync for HandleCell<T> {}
 
 /// Allocates the cell of a new task.
-pub(crate) fn new<F, T>(task: TaskId, site: &'static Site, body: F) -> (TaskCell, HandleCell<T>)
+pub(crate) fn new<F, T>(
+    task: TaskId,
+    site: &'static Site,
+    locals: Locals,
+    body: F,
+) -> (TaskCell, HandleCell<T>)
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -80,6 +91,8 @@ where
         task,
         site,
         waiter: UnsafeCell::new(None),
+        locals: UnsafeCell::new(locals),
+        token: OnceLock::new(),
         functions: Whole::<F, T>::FUNCTIONS,
     };
     let result: ResultPart<T> = ResultPart {
@@ -197,6 +210,9 @@ impl TaskCell {
     /// Hands the result over: wakes a joiner, or frees the cell if there is no handle.
     pub(crate) fn finish(self) {
         let header = self.header();
+        // SAFETY: the task owns its locals and does not look at them any more.
+        let locals = header.locals.with_mut(|locals| unsafe { (*locals).take() });
+        contain(|| drop(locals));
         // SAFETY: the word says that the waiter was written and is ours to read.
         let copy = || header.waiter.with(|waiter| unsafe { (*waiter).clone() });
         match header.word.finish(copy) {
@@ -208,6 +224,24 @@ impl TaskCell {
                 unsafe { free(self.0) }
             }
         }
+    }
+
+    /// The task's own token; `fresh` if it has none yet.
+    pub(crate) fn token(&self, fresh: Token) -> Token {
+        self.header().token.get_or_init(|| fresh).clone()
+    }
+
+    /// Lends the task's locals.
+    ///
+    /// # Safety
+    /// The caller is the task, or owns it; `look` neither switches nor comes back here.
+    #[inline]
+    pub(crate) unsafe fn with_locals<R>(&self, look: impl FnOnce(&mut Locals) -> R) -> R {
+        self.header().locals.with_mut(|locals| {
+            // SAFETY: as the caller promises, no other reference to them is live.
+            let locals = unsafe { &mut *locals };
+            look(locals)
+        })
     }
 
     /// A copy for the task's root, which runs the body while the record keeps the original
@@ -239,6 +273,11 @@ impl<T> HandleCell<T> {
     /// Where a dump says that the joiner waits.
     pub(crate) fn address(&self) -> usize {
         self.part.as_ptr().addr()
+    }
+
+    /// Tells the task to stop.
+    pub(crate) fn cancel(&self) {
+        self.part().header.token.get_or_init(Token::new).cancel();
     }
 
     /// Announces the one joiner; whether it must wait until `is_done`.

@@ -58,6 +58,13 @@ impl<T> JoinHandle<T> {
         self.0.take()
     }
 
+    /// Tells the task to stop: cancels its own token, [`cancel::current`](crate::cancel::current)
+    /// in there, and so what it spawned since it first asked for that. Waits for nothing; a task
+    /// that never looks goes on.
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+
     /// The task.
     #[must_use]
     pub fn id(&self) -> TaskId {

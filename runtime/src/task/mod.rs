@@ -9,6 +9,7 @@ pub(crate) mod current;
 mod id;
 pub(crate) mod join;
 mod join_word;
+pub(crate) mod local;
 pub(crate) mod record;
 pub(crate) mod root;
 pub(crate) mod spawn;
@@ -17,10 +18,21 @@ pub(crate) mod table;
 mod unjoined;
 mod wait;
 
+use crate::cancel::Token;
 pub use blocking::blocking;
 pub use id::TaskId;
 pub use join::{JoinError, JoinHandle};
+pub use local::TaskLocal;
 pub use spawn::{Builder, spawn};
 pub use unjoined::unjoined_panics;
 pub(crate) use wait::wake_from_timer;
 pub use wait::{Waiter, current, name, park, park_timeout, sleep, waiter, yield_now};
+
+/// The calling task's own token: `fresh` if it has none yet, or on a thread that runs no task.
+pub(crate) fn own_token(fresh: Token) -> Token {
+    match current::record() {
+        // SAFETY: the task runs here.
+        Some(record) => unsafe { record.token(fresh) },
+        None => fresh,
+    }
+}

@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use crate::cancel::Token;
 use crate::context::{Context, RegisterCell, Suspender};
 use crate::primitive::{
     UnsafeCell,
@@ -15,7 +16,7 @@ use crate::primitive::{
 };
 use crate::sched::shared::Shared;
 use crate::site::Site;
-use crate::task::{TaskId, cell::TaskCell, state::StateWord};
+use crate::task::{TaskId, cell::TaskCell, local::Locals, state::StateWord};
 
 /// One slot of the table.
 #[repr(align(64))]
@@ -235,6 +236,34 @@ impl Record {
         };
         // SAFETY: as the caller promises.
         unsafe { self.plain(alias) }
+    }
+
+    /// The task's own token; `fresh` if it has none yet, or has ended.
+    ///
+    /// # Safety
+    /// The caller is the task.
+    pub(crate) unsafe fn token(&self, fresh: Token) -> Token {
+        let get = |plain: &mut Plain| match &plain.cell {
+            Some(cell) => cell.token(fresh),
+            None => fresh,
+        };
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(get) }
+    }
+
+    /// Lends the task's locals; none any more once its cell was taken.
+    ///
+    /// # Safety
+    /// The caller is the task; `look` neither switches nor comes back here.
+    #[inline]
+    pub(crate) unsafe fn with_locals<R>(&self, look: impl FnOnce(&mut Locals) -> R) -> R {
+        let lend = |plain: &mut Plain| match &plain.cell {
+            // SAFETY: as the caller promises.
+            Some(cell) => unsafe { cell.with_locals(look) },
+            None => look(&mut None),
+        };
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(lend) }
     }
 
     /// The limit of the task's stack in bytes.

@@ -12,6 +12,7 @@ use crate::task::{
     JoinHandle, TaskId, cell,
     current::{self, with_worker},
     join::RUNTIME_ENDED,
+    local,
     record::Record,
     table,
 };
@@ -175,7 +176,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (task, handle) = cell::new(TaskId::NONE, site, body);
+    let (task, handle) = cell::new(TaskId::NONE, site, None, body);
     task.cancel(RUNTIME_ENDED.into());
     JoinHandle::new(handle)
 }
@@ -193,9 +194,10 @@ where
     T: Send + 'static,
 {
     let limit = settings.stack_limit.unwrap_or_else(|| shared.stack_limit());
+    let locals = local::inherited();
     let mut handle = None;
     record.start(site, shared, limit, |id| {
-        let (task, joined) = cell::new(id, site, body);
+        let (task, joined) = cell::new(id, site, locals, body);
         handle = Some(JoinHandle::new(joined));
         task
     });

@@ -1,16 +1,20 @@
-//! Timers: who sleeps until when.
+//! Time: points on the runtime's clock.
 //!
-//! Every processor has its own [`Timers`]; a task's timer goes to the processor on which it
-//! runs. Whoever is near fires what is due: the processor's worker between tasks, a worker
-//! whose idle wait times out, a worker that the monitor asks. The clock is the monotonic one,
-//! in nanoseconds.
+//! Sleeping is [`sleep`](crate::sleep()); waits that end at a time take an
+//! [`Until`](crate::cancel::Until).
+// Inside: the timers of those who sleep. Every processor has its own `Timers`; a task's timer goes
+// to the processor on which it runs. Whoever is near fires what is due: the processor's worker
+// between tasks, a worker whose idle wait times out, a worker that the monitor asks. The clock is
+// the monotonic one, in nanoseconds.
 
 mod armed;
 mod heap;
+mod instant;
 
 pub(crate) use armed::{arm, fire, fire_due};
 pub(crate) use heap::Timer;
 use heap::TimerHeap;
+pub use instant::Instant;
 
 use crate::primitive::{
     Mutex, MutexGuard,

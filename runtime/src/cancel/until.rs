@@ -1,0 +1,155 @@
+//! What ends a wait early: a time, a token, or both.
+
+use std::time::Duration;
+
+use runtime_abi::Reason;
+
+use super::cause::Interrupted;
+use super::token::{Registration, Token};
+use crate::sys::clock;
+use crate::task::{self, TaskId};
+use crate::time::{Instant, NEVER};
+
+/// How long a wait may last: for a time, to a time, until a token is cancelled, or the first of
+/// these.
+///
+/// Every call that parks has a form whose name ends in `_until` and that takes what turns into
+/// this: a [`Duration`], an [`Instant`], a [`&Token`](Token). What is there already wins: such a
+/// call fails only when it would have to wait.
+///
+/// ```
+/// use runtime::cancel::{Token, Until};
+/// use std::time::Duration;
+///
+/// runtime::Runtime::run(|| {
+///     let token = Token::new();
+///     let both = Until::from(&token).or_after(Duration::from_millis(1));
+///     assert!(both.wait().is_timeout());
+/// });
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Until<'a> {
+    deadline_ns: u64,
+    token: Option<&'a Token>,
+}
+
+impl<'a> Until<'a> {
+    /// Without an end: such a wait lasts as long as it takes.
+    pub const FOREVER: Self = Self {
+        deadline_ns: NEVER,
+        token: None,
+    };
+
+    /// Ends also when this much time has passed from now on.
+    #[must_use]
+    pub fn or_after(self, time: Duration) -> Self {
+        self.or_at(Instant::now() + time)
+    }
+
+    /// Ends also at this time.
+    #[must_use]
+    pub fn or_at(mut self, time: Instant) -> Self {
+        self.deadline_ns = self.deadline_ns.min(time.as_ns());
+        self
+    }
+
+    /// Parks until the end; tells which it was. A sleep that a token ends:
+    /// `Until::from(&token).or_after(time).wait()`.
+    ///
+    /// A wait without an end never returns.
+    pub fn wait(self) -> Interrupted {
+        let (reason, resource) = match self.token {
+            Some(token) => (Reason::Condvar, token.address()),
+            None => (Reason::Sleep, 0),
+        };
+        let mut wait = Wait::new(self);
+        loop {
+            if let Err(interrupted) = wait.park(reason, resource, TaskId::NONE) {
+                return interrupted;
+            }
+        }
+    }
+
+    /// An error once it is over.
+    pub(crate) fn check(&self) -> Result<(), Interrupted> {
+        if let Some(token) = self.token {
+            token.check()?;
+        }
+        if self.deadline_ns != NEVER && clock::monotonic_ns() >= self.deadline_ns {
+            return Err(Interrupted::TimedOut);
+        }
+        Ok(())
+    }
+
+    /// The earliest end by the clock.
+    fn end_ns(&self) -> u64 {
+        let token_ns = self.token.map_or(NEVER, Token::deadline_ns);
+        token_ns.min(self.deadline_ns)
+    }
+}
+
+impl From<Duration> for Until<'_> {
+    fn from(time: Duration) -> Self {
+        Self::FOREVER.or_after(time)
+    }
+}
+
+impl From<Instant> for Until<'_> {
+    fn from(time: Instant) -> Self {
+        Self::FOREVER.or_at(time)
+    }
+}
+
+impl<'a> From<&'a Token> for Until<'a> {
+    fn from(token: &'a Token) -> Self {
+        Self {
+            token: Some(token),
+            ..Self::FOREVER
+        }
+    }
+}
+
+/// One call's wait: parks as often as the call wants, and leaves the token when it is dropped.
+pub(crate) struct Wait<'a> {
+    until: Until<'a>,
+    registration: Option<Registration<'a>>,
+}
+
+impl<'a> Wait<'a> {
+    pub(crate) fn new(until: Until<'a>) -> Self {
+        Self {
+            until,
+            registration: None,
+        }
+    }
+
+    /// Like [`task::park`], and returns by the end of the wait at the latest. The caller looks
+    /// at what it waits for before it parks again.
+    ///
+    /// # Errors
+    ///
+    /// If the wait is over; then it has not parked.
+    pub(crate) fn park(
+        &mut self,
+        reason: Reason,
+        resource: usize,
+        owner: TaskId,
+    ) -> Result<(), Interrupted> {
+        self.until.check()?;
+        if let (Some(token), None) = (self.until.token, &self.registration) {
+            self.registration = token.register(task::waiter());
+            if self.registration.is_none() {
+                // Cancelled since the look above.
+                return self.until.check();
+            }
+        }
+        match self.until.end_ns() {
+            NEVER => task::park(reason, resource, owner),
+            end_ns => {
+                let left_ns = end_ns.saturating_sub(clock::monotonic_ns());
+                task::park_timeout(reason, resource, owner, Duration::from_nanos(left_ns));
+            }
+        }
+        Ok(())
+    }
+}
