@@ -64,7 +64,9 @@
 //! * **Unwinding does not switch.** A destructor that parks while its task unwinds blocks its
 //!   worker's thread until it is woken, because panic counters are thread-local; a yield does
 //!   nothing then. A panic ends its task only; it never crosses to another.
-//! * **Scopes**: a task's body is `'static`. Nothing in this crate lends a stack to another task.
+//! * **Scopes**: a task's body is `'static`, but in a [`task::scope`]: its tasks may borrow from the
+//!   stack of the task that waits for them. References to what is on a task's stack may be used by
+//!   any thread; stacks do not move, and one that is abandoned stays where it is.
 //!
 //! What the crate's interface forbids by types: moving what is not `Send` *into* a task or out
 //! of it; unlocking a [`sync::Mutex`] from another task (its guard is not `Send`); spawning

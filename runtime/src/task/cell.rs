@@ -15,7 +15,8 @@ use std::{
 use runtime_abi::Outcome;
 
 use crate::cancel::Token;
-use crate::primitive::{UnsafeCell, static_sync::OnceLock};
+use crate::primitive::UnsafeCell;
+use crate::primitive::static_sync::{Arc, OnceLock};
 use crate::site::Site;
 use crate::task::{
     JoinError, TaskId, Waiter,
@@ -34,14 +35,26 @@ struct Header {
     locals: UnsafeCell<Locals>,
     /// The task's own token, made by whoever first asks for it.
     token: OnceLock<Token>,
+    /// Who wants to know when the task has ended; the task's until then.
+    listener: UnsafeCell<Listener>,
     functions: &'static Functions,
 }
+
+/// What is told of the end of a task that it listens to.
+pub(crate) trait OnEnd: Send + Sync {
+    /// The task has ended: nothing of its body is left, its joiner was woken, and its result is
+    /// in its handle's hands, or dropped. `lost_panic`: it panicked and nobody will join it.
+    fn ended(&self, lost_panic: bool);
+}
+
+/// Who listens to a task's end.
+pub(crate) type Listener = Option<Arc<dyn OnEnd>>;
 
 /// What depends on the types of body and result.
 struct Functions {
     run: unsafe fn(NonNull<Header>) -> Outcome,
     cancel: unsafe fn(NonNull<Header>, JoinError),
-    free: unsafe fn(NonNull<Header>),
+    free: unsafe fn(NonNull<Header>) -> bool,
 }
 
 /// The header comes first: a pointer to it is a pointer to the whole.
@@ -76,15 +89,20 @@ unsafe impl<T: Send> Send for HandleCell<T> {}
 unsafe impl<T: Send> Sync for HandleCell<T> {}
 
 /// Allocates the cell of a new task.
-pub(crate) fn new<F, T>(
+///
+/// # Safety
+/// Body and result are good until the task has ended, and what its handle gets from then on for
+/// as long as the handle is used.
+pub(crate) unsafe fn new<F, T>(
     task: TaskId,
     site: &'static Site,
     locals: Locals,
+    listener: Listener,
     body: F,
 ) -> (TaskCell, HandleCell<T>)
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     let header = Header {
         word: JoinWord::new(),
@@ -93,6 +111,7 @@ where
         waiter: UnsafeCell::new(None),
         locals: UnsafeCell::new(locals),
         token: OnceLock::new(),
+        listener: UnsafeCell::new(listener),
         functions: Whole::<F, T>::FUNCTIONS,
     };
     let result: ResultPart<T> = ResultPart {
@@ -158,7 +177,9 @@ impl<F: FnOnce() -> T, T> Whole<F, T> {
 
     /// # Safety
     /// As for `run`, and nobody else uses the cell any more.
-    unsafe fn free(header: NonNull<Header>) {
+    ///
+    /// Whether there was a panic that nobody has taken.
+    unsafe fn free(header: NonNull<Header>) -> bool {
         // SAFETY: allocated by `new` as this type; the caller is the last.
         let whole = unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) };
         // SAFETY: the caller is the last.
@@ -167,9 +188,11 @@ impl<F: FnOnce() -> T, T> Whole<F, T> {
             .result
             .with_mut(|place| unsafe { (*place).take() });
         drop(whole);
-        if let Some(Err(error)) = result {
-            unjoined::report(&error);
-        }
+        let Some(Err(error)) = result else {
+            return false;
+        };
+        unjoined::report(&error);
+        error.is_panic()
     }
 }
 
@@ -213,11 +236,25 @@ impl TaskCell {
         // SAFETY: the task owns its locals and does not look at them any more.
         let locals = header.locals.with_mut(|locals| unsafe { (*locals).take() });
         contain(|| drop(locals));
+        // SAFETY: as above.
+        let listener = header.listener.with_mut(|place| unsafe { (*place).take() });
+        let lost_panic = self.hand_over();
+        if let Some(listener) = listener {
+            listener.ended(lost_panic);
+        }
+    }
+
+    /// Whether the task panicked and there was nobody to give that to.
+    fn hand_over(self) -> bool {
+        let header = self.header();
         // SAFETY: the word says that the waiter was written and is ours to read.
         let copy = || header.waiter.with(|waiter| unsafe { (*waiter).clone() });
         match header.word.finish(copy) {
-            Finished::Handle => {}
-            Finished::Wake(waiter) => waiter.iter().for_each(Waiter::unpark),
+            Finished::Handle => false,
+            Finished::Wake(waiter) => {
+                waiter.iter().for_each(Waiter::unpark);
+                false
+            }
             Finished::Nobody => {
                 let free = header.functions.free;
                 // SAFETY: the handle is gone.
@@ -314,6 +351,6 @@ impl<T> Drop for HandleCell<T> {
         }
         let free = header.functions.free;
         // SAFETY: the task is done with the cell and the handle ends here.
-        unsafe { free(self.part.cast()) }
+        unsafe { free(self.part.cast()) };
     }
 }

@@ -4,12 +4,14 @@ use std::panic::Location;
 
 use crate::ledger::{self, Counter};
 use crate::primitive::static_atomic::Ordering;
+use crate::primitive::static_sync::Arc;
 use crate::probe;
 use crate::sched::{shared::Shared, worker::Worker};
 use crate::site::{self, Site};
 use crate::sys::clock;
 use crate::task::{
-    JoinHandle, TaskId, cell,
+    JoinHandle, TaskId,
+    cell::{self, Listener, OnEnd},
     current::{self, with_worker},
     join::RUNTIME_ENDED,
     local,
@@ -101,7 +103,31 @@ impl Builder {
         let Some(parent) = current::enter() else {
             panic_outside()
         };
-        spawn_on_worker(self, location, parent.id(), body)
+        // SAFETY: body and result are `'static`.
+        unsafe { spawn_on_worker(self, location, parent.id(), None, body) }
+    }
+
+    /// Spawns a task whose end is told to `listener`.
+    ///
+    /// # Safety
+    /// Body and result are good until `listener` was told, and what the handle gets for as long
+    /// as the handle is used.
+    #[track_caller]
+    pub(crate) unsafe fn spawn_listened<F, T>(
+        self,
+        listener: Arc<dyn OnEnd>,
+        body: F,
+    ) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        let location = Location::caller();
+        let Some(parent) = current::enter() else {
+            panic_outside()
+        };
+        // SAFETY: as the caller promises.
+        unsafe { spawn_on_worker(self, location, parent.id(), Some(listener), body) }
     }
 }
 
@@ -115,22 +141,27 @@ fn panic_outside() -> ! {
 }
 
 /// Spawns from a task, through its worker's caches.
+///
+/// # Safety
+/// As for [`cell::new`].
 #[inline]
-fn spawn_on_worker<F, T>(
+unsafe fn spawn_on_worker<F, T>(
     settings: Builder,
     location: &'static Location<'static>,
     parent: TaskId,
+    listener: Listener,
     body: F,
 ) -> JoinHandle<T>
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     let spawned = with_worker(|worker: &Worker| {
         let site = worker.site(location, settings.name, settings.service);
         let record = worker.take_slot();
         let shared = worker.shared();
-        let handle = start(settings, site, shared, record, body);
+        // SAFETY: as the caller promises.
+        let handle = unsafe { start(settings, site, shared, record, listener, body) };
         worker.shard().add(site, Counter::Spawned, 1);
         note_spawn(record, site, parent);
         worker.count_spawn();
@@ -159,7 +190,8 @@ where
     let queued = shared.inject_for(run, || {
         let record = table::take_shared();
         let body = body.take().expect("called once");
-        started = Some(start(settings, site, shared, record, body));
+        // SAFETY: body and result are `'static`.
+        started = Some(unsafe { start(settings, site, shared, record, None, body) });
         ledger::shared().add(site, Counter::Spawned, 1);
         note_spawn(record, site, parent);
         record
@@ -176,28 +208,33 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (task, handle) = cell::new(TaskId::NONE, site, None, body);
+    // SAFETY: body and result are `'static`.
+    let (task, handle) = unsafe { cell::new(TaskId::NONE, site, None, None, body) };
     task.cancel(RUNTIME_ENDED.into());
     JoinHandle::new(handle)
 }
 
+/// # Safety
+/// As for [`cell::new`].
 #[inline]
-fn start<F, T>(
+unsafe fn start<F, T>(
     settings: Builder,
     site: &'static Site,
     shared: &'static Shared,
     record: &'static Record,
+    listener: Listener,
     body: F,
 ) -> JoinHandle<T>
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     let limit = settings.stack_limit.unwrap_or_else(|| shared.stack_limit());
     let locals = local::inherited();
     let mut handle = None;
     record.start(site, shared, limit, |id| {
-        let (task, joined) = cell::new(id, site, locals, body);
+        // SAFETY: as the caller promises.
+        let (task, joined) = unsafe { cell::new(id, site, locals, listener, body) };
         handle = Some(JoinHandle::new(joined));
         task
     });
