@@ -6,8 +6,10 @@
 mod blocking;
 pub(crate) mod cell;
 pub(crate) mod current;
+mod group;
 mod id;
 pub(crate) mod join;
+mod join_set;
 mod join_word;
 pub(crate) mod local;
 pub(crate) mod record;
@@ -18,17 +20,21 @@ pub(crate) mod state;
 pub(crate) mod table;
 mod unjoined;
 mod wait;
+mod worker_pool;
 
 use crate::cancel::Token;
 pub use blocking::blocking;
+pub use group::{GroupError, TaskGroup};
 pub use id::TaskId;
 pub use join::{JoinError, JoinHandle};
+pub use join_set::JoinSet;
 pub use local::TaskLocal;
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{Builder, spawn};
 pub use unjoined::unjoined_panics;
 pub(crate) use wait::wake_from_timer;
 pub use wait::{Waiter, current, name, park, park_timeout, sleep, waiter, yield_now};
+pub use worker_pool::WorkerPool;
 
 /// The calling task's own token: `fresh` if it has none yet, or on a thread that runs no task.
 pub(crate) fn own_token(fresh: Token) -> Token {
