@@ -9,6 +9,7 @@ pub(crate) mod current;
 mod id;
 pub(crate) mod join;
 mod join_word;
+pub(crate) mod place;
 pub(crate) mod record;
 pub(crate) mod root;
 pub(crate) mod spawn;

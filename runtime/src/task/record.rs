@@ -15,7 +15,12 @@ use crate::primitive::{
 };
 use crate::sched::shared::Shared;
 use crate::site::Site;
-use crate::task::{TaskId, cell::TaskCell, state::StateWord};
+use crate::task::{
+    TaskId,
+    cell::TaskCell,
+    place::{self, Innermost},
+    state::StateWord,
+};
 
 /// One slot of the table.
 #[repr(align(64))]
@@ -57,6 +62,8 @@ struct Plain {
     cell: Option<TaskCell>,
     suspender: Option<Suspender>,
     stack_limit: usize,
+    /// Where the task waits in line, on its stack.
+    place: Option<Innermost>,
 }
 
 impl fmt::Debug for Record {
@@ -96,6 +103,7 @@ impl Record {
                 cell: None,
                 suspender: None,
                 stack_limit: 0,
+                place: None,
             }),
         }
     }
@@ -215,13 +223,26 @@ impl Record {
         suspender.expect("a running task knows its way back")
     }
 
-    /// Takes the body and the place of its result.
+    /// Takes the body and the place of its result: the task is at its end. One that was
+    /// abandoned where it waits in line leaves the line, and passes on what it was woken for.
     ///
     /// # Safety
-    /// The caller owns the task.
+    /// The caller owns the task, whose body runs no more.
     pub(crate) unsafe fn take_cell(&self) -> Option<TaskCell> {
         // SAFETY: as the caller promises.
-        unsafe { self.plain(|plain| plain.cell.take()) }
+        let (cell, place) = unsafe { self.plain(|plain| (plain.cell.take(), plain.place.take())) };
+        // SAFETY: as the caller promises; the frames of a body that has returned are in no place.
+        unsafe { place::give_up_all(place) };
+        cell
+    }
+
+    /// Notes where the task waits in line now; gives what was noted before.
+    ///
+    /// # Safety
+    /// Called on the task's stack. What it points to stays there until the next call.
+    pub(crate) unsafe fn exchange_place(&self, place: Option<Innermost>) -> Option<Innermost> {
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(|plain| std::mem::replace(&mut plain.place, place)) }
     }
 
     /// A copy of the cell, to run the body; the original stays for `take_cell`.
