@@ -201,7 +201,12 @@ impl TaskCell {
         let copy = || header.waiter.with(|waiter| unsafe { (*waiter).clone() });
         match header.word.finish(copy) {
             Finished::Handle => {}
-            Finished::Wake(waiter) => waiter.iter().for_each(Waiter::unpark),
+            Finished::Wake(waiter) => {
+                // One that has ended had the only handle: nobody else waits.
+                if let Some(waiter) = waiter {
+                    waiter.unpark();
+                }
+            }
             Finished::Nobody => {
                 let free = header.functions.free;
                 // SAFETY: the handle is gone.

@@ -23,7 +23,7 @@ use crate::{probe, time};
 /// Someone who can be woken: a task, or a thread that is none.
 ///
 /// Obtained by [`waiter`], stored by a primitive in its queue, woken by [`Waiter::unpark`].
-/// Waking one that has ended does nothing.
+/// Waking one that has ended does nothing, and says so.
 #[derive(Clone, Debug)]
 pub struct Waiter(Kind);
 
@@ -60,10 +60,20 @@ pub fn waiter() -> Waiter {
 impl Waiter {
     /// Gives the waiter its token: its current park, or else its next one, returns. What the
     /// caller did before is visible to the waiter after that park, also when tokens coalesce.
-    pub fn unpark(&self) {
+    ///
+    /// Whether there was someone to give it to: false if the task has ended, also because its
+    /// runtime has. A primitive that takes one of several waiters out of its queue then wakes
+    /// the next. True is no promise that the waiter will run: the runtime of a task may end
+    /// between its wake-up and its next run. The channels and locks of this crate pass such a
+    /// wake-up on, at the latest when [`Runtime::run`](crate::Runtime::run) returns; a primitive
+    /// that is built from waiters alone cannot. Of a thread it is always true.
+    pub fn unpark(&self) -> bool {
         match &self.0 {
             Kind::Task(task) => task.unpark(),
-            Kind::Thread(thread) => thread.unpark(),
+            Kind::Thread(thread) => {
+                thread.unpark();
+                true
+            }
         }
     }
 
@@ -79,22 +89,37 @@ impl Waiter {
 
 impl TaskId {
     /// Gives the task its token: its current [`park`], or else its next one, returns. Does
-    /// nothing if the task has ended. Callable from any thread.
-    pub fn unpark(self) {
-        if let Some(record) = win(self) {
+    /// nothing if the task has ended, and returns whether it had not; see [`Waiter::unpark`].
+    /// Callable from any thread.
+    pub fn unpark(self) -> bool {
+        let waking = win(self);
+        if let Waking::Ours(record) = waking {
             note_unpark(record);
             record.shared().make_runnable(record);
         }
+        !matches!(waking, Waking::Gone)
     }
 }
 
 /// Wakes a task whose timer is due: behind the others, so that tasks run in the order of
 /// their deadlines. Called by a worker, which wakes other workers itself.
 pub(crate) fn wake_from_timer(task: TaskId) {
-    if let Some(record) = win(task) {
+    if let Waking::Ours(record) = win(task) {
         note_unpark(record);
         record.shared().make_runnable_behind(record);
     }
+}
+
+/// What became of an attempt to wake a task.
+#[derive(Clone, Copy)]
+#[must_use]
+enum Waking {
+    /// It was parked: the caller owns it now and must queue it.
+    Ours(&'static Record),
+    /// It is active, and will find the token.
+    Noted,
+    /// It has ended.
+    Gone,
 }
 
 /// The task that calls, or `None` on a thread that runs no task.
@@ -236,13 +261,16 @@ fn note_park(record: &'static Record, reason: Reason, resource: usize, owner: Ta
     );
 }
 
-/// Gives the task its token; the record if the caller owns the task now and must queue it.
+/// Gives the task its token.
 #[inline]
-fn win(task: TaskId) -> Option<&'static Record> {
-    let record = table::get(task.slot())?;
+fn win(task: TaskId) -> Waking {
+    let Some(record) = table::get(task.slot()) else {
+        return Waking::Gone;
+    };
     match record.state.unpark(task.generation()) {
-        Unparking::Queue => Some(record),
-        Unparking::Noted | Unparking::Gone => None,
+        Unparking::Queue => Waking::Ours(record),
+        Unparking::Noted => Waking::Noted,
+        Unparking::Gone => Waking::Gone,
     }
 }
 
