@@ -17,6 +17,7 @@ pub(crate) mod state;
 pub(crate) mod table;
 mod unjoined;
 mod wait;
+mod wait_fields;
 
 pub use blocking::blocking;
 pub use id::TaskId;

@@ -4,7 +4,7 @@
 //! its state word tells them apart. Who may touch the plain fields is written in `state.rs`:
 //! the owner of an active task, that is the queue or the worker that holds it. The atomics
 //! are written by the owner and read by anyone (the monitor, dumps), who compares the state
-//! word before and after.
+//! word before and after; `wait_fields.rs` says what orders that.
 
 use std::fmt;
 
@@ -20,6 +20,7 @@ use crate::task::{
     cell::TaskCell,
     place::{self, Innermost},
     state::StateWord,
+    wait_fields::WaitFields,
 };
 
 /// One slot of the table.
@@ -46,14 +47,6 @@ pub(crate) struct Record {
     /// borrowed by the worker for as long as the task runs.
     context: UnsafeCell<Option<Context>>,
     plain: UnsafeCell<Plain>,
-}
-
-/// Reason, resource and owner of the current park.
-#[derive(Debug)]
-pub(crate) struct WaitFields {
-    pub(crate) reason: AtomicU32,
-    pub(crate) resource: AtomicU64,
-    pub(crate) owner: AtomicU64,
 }
 
 /// What only the owner of the task touches.
@@ -88,11 +81,7 @@ impl Record {
             generation: AtomicU32::new(0),
             site: AtomicPtr::new(std::ptr::null_mut()),
             shared: AtomicPtr::new(std::ptr::null_mut()),
-            wait: WaitFields {
-                reason: AtomicU32::new(0),
-                resource: AtomicU64::new(0),
-                owner: AtomicU64::new(0),
-            },
+            wait: WaitFields::new(),
             since_ns: AtomicU64::new(0),
             timer: AtomicU32::new(0),
             timer_sequence: AtomicU32::new(0),
@@ -120,10 +109,12 @@ impl Record {
         let generation = self.state.read().generation();
         let id = TaskId::new(self.slot, generation);
         self.generation.store(generation, Ordering::Relaxed);
+        // Release: pairs with the acquire in `try_site` and `shared`, for what is pointed to,
+        // because a reader may come before `StateWord::start` below; and see `wait_fields.rs`.
         self.site
-            .store(std::ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+            .store(std::ptr::from_ref(site).cast_mut(), Ordering::Release);
         self.shared
-            .store(std::ptr::from_ref(shared).cast_mut(), Ordering::Relaxed);
+            .store(std::ptr::from_ref(shared).cast_mut(), Ordering::Release);
         let cell = cell(id);
         // SAFETY: the caller owns the task.
         unsafe {

@@ -17,6 +17,7 @@ use crate::task::{
     record::Record,
     state::Unparking,
     table,
+    wait_fields::Wait,
 };
 use crate::{probe, time};
 
@@ -233,12 +234,11 @@ fn park_task(record: &'static Record, reason: Reason, resource: usize, owner: Ta
 /// Writes down what the task waits for, before the park is published.
 #[inline]
 fn note_park(record: &'static Record, reason: Reason, resource: usize, owner: TaskId) {
-    record.wait.reason.store(reason as u32, Ordering::Relaxed);
-    record
-        .wait
-        .resource
-        .store(resource as u64, Ordering::Relaxed);
-    record.wait.owner.store(owner.as_u64(), Ordering::Relaxed);
+    record.wait.write(Wait {
+        reason,
+        resource: resource as u64,
+        owner,
+    });
     let since_ns = if probe::unpark_armed() {
         clock::monotonic_ns()
     } else {
