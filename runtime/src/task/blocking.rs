@@ -71,11 +71,8 @@ struct Absence {
 
 #[inline(never)]
 fn begin(task: &'static Record) -> Absence {
-    task.wait.write(Wait {
-        reason: Reason::Blocking,
-        resource: 0,
-        owner: TaskId::NONE,
-    });
+    task.wait
+        .write(Wait::new(Reason::Blocking, 0, TaskId::NONE));
     ledger::stall::park(task.slot, Reason::Blocking);
     let worker_word = context::worker_word();
     let release = current::with_worker(|worker| worker.release_processor());

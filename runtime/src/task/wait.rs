@@ -143,10 +143,10 @@ pub fn name() -> Option<&'static str> {
 /// resource, [`TaskId::NONE`] if none) are what observers are told.
 ///
 /// While the task unwinds from a panic, the worker's thread waits instead of switching:
-/// panic counters belong to threads.
+/// panic counters belong to threads. If the runtime ends meanwhile, the task is abandoned.
 pub fn park(reason: Reason, resource: usize, owner: TaskId) {
     match current::enter() {
-        Some(record) => park_task(record, reason, resource, owner),
+        Some(record) => park_task(record, Wait::new(reason, resource, owner)),
         None => thread::park(),
     }
 }
@@ -159,11 +159,12 @@ pub fn park_timeout(reason: Reason, resource: usize, owner: TaskId, timeout: Dur
         return park_thread_timeout(timeout);
     };
     let deadline_ns = clock::monotonic_ns().saturating_add(clock::duration_ns(timeout));
+    let wait = Wait::new(reason, resource, owner);
     if std::thread::panicking() {
-        return wait_on_the_thread(record, deadline_ns);
+        return wait_on_the_thread(record, wait, deadline_ns);
     }
     let timer = time::arm(record, deadline_ns);
-    park_task(record, reason, resource, owner);
+    park_task(record, wait);
     timer.disarm(record);
 }
 
@@ -193,7 +194,7 @@ pub fn sleep(duration: Duration) {
     while timer.is_armed(record) {
         // A token is only ever taken by a park, which is followed by another look: one that was
         // taken here could be the timer's own, given since the look above.
-        park_task(record, Reason::Sleep, 0, TaskId::NONE);
+        park_task(record, Wait::new(Reason::Sleep, 0, TaskId::NONE));
         token |= timer.is_armed(record);
     }
     if token {
@@ -220,25 +221,21 @@ pub fn yield_now() {
     }
 }
 
-fn park_task(record: &'static Record, reason: Reason, resource: usize, owner: TaskId) {
+fn park_task(record: &'static Record, wait: Wait) {
     if record.state.take_token() {
         return;
     }
     if std::thread::panicking() {
-        return wait_on_the_thread(record, time::NEVER);
+        return wait_on_the_thread(record, wait, time::NEVER);
     }
-    note_park(record, reason, resource, owner);
+    note_park(record, wait);
     leave(record);
 }
 
 /// Writes down what the task waits for, before the park is published.
 #[inline]
-fn note_park(record: &'static Record, reason: Reason, resource: usize, owner: TaskId) {
-    record.wait.write(Wait {
-        reason,
-        resource: resource as u64,
-        owner,
-    });
+fn note_park(record: &'static Record, wait: Wait) {
+    record.wait.write(wait);
     let since_ns = if probe::unpark_armed() {
         clock::monotonic_ns()
     } else {
@@ -250,14 +247,14 @@ fn note_park(record: &'static Record, reason: Reason, resource: usize, owner: Ta
         worker.shard().add(site, Counter::Parks, 1);
         worker.ask(Request::Park);
     });
-    ledger::stall::park(record.slot, reason);
+    ledger::stall::park(record.slot, wait.reason);
     let task = record.id().as_u64();
     probe::park(
         task,
         site.address(),
-        reason.code(),
-        resource as u64,
-        owner.as_u64(),
+        wait.reason.code(),
+        wait.resource,
+        wait.owner.as_u64(),
     );
 }
 
@@ -307,16 +304,30 @@ pub(super) fn leave(record: &'static Record) {
     // SAFETY: the task runs here, on its own stack.
     let suspender = unsafe { record.suspender() };
     suspender.ensure_headroom();
-    // SAFETY: as above, and it is not unwinding: the callers looked.
+    // SAFETY: as above, and it is not unwinding: the callers looked, or never let it go on.
     unsafe { suspender.suspend(&record.registers) }
 }
 
 /// A park while unwinding: waits for the token without leaving the thread. No timer: the
 /// workers who would fire it may have ended.
 #[cold]
-fn wait_on_the_thread(record: &Record, deadline_ns: u64) {
+fn wait_on_the_thread(record: &'static Record, wait: Wait, deadline_ns: u64) {
     while !record.state.take_token() && clock::monotonic_ns() < deadline_ns {
+        if record.shared().is_stopping() {
+            park_for_good(record, wait);
+        }
         std::thread::sleep(Duration::from_micros(500));
+    }
+}
+
+/// The runtime ends, and whoever would wake the task may not run any more: the task leaves its
+/// stack, to be abandoned like others that wait. The thread's panic counter stays behind, one too
+/// high, and ends with the thread, which runs no task any more; and here the task does not go on,
+/// not even if a worker that has not seen the end yet resumes it.
+fn park_for_good(record: &'static Record, wait: Wait) -> ! {
+    loop {
+        note_park(record, wait);
+        leave(record);
     }
 }
 

@@ -40,6 +40,17 @@ pub(crate) struct Wait {
     pub(crate) owner: TaskId,
 }
 
+impl Wait {
+    #[inline]
+    pub(crate) fn new(reason: Reason, resource: usize, owner: TaskId) -> Self {
+        Self {
+            reason,
+            resource: resource as u64,
+            owner,
+        }
+    }
+}
+
 impl WaitFields {
     pub(crate) fn new() -> Self {
         Self {
