@@ -321,3 +321,6 @@ fn current_task() -> TaskId {
 
 #[cfg(all(test, not(loom)))]
 mod tests;
+
+#[cfg(all(test, loom))]
+mod model;
