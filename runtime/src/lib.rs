@@ -104,6 +104,9 @@ mod sys;
 pub mod task;
 pub mod time;
 
+#[cfg(all(test, not(loom)))]
+mod tests;
+
 pub use builder::{Builder, Finished, Leftover, RunError, Runtime};
 pub use runtime_abi::Reason;
 pub use sched::handle::Handle;

@@ -46,7 +46,9 @@ fn a_hundred_thousand_tasks_are_alive_at_once() {
             })
             .collect();
         gate.store(1, Ordering::Release);
-        tasks.iter().for_each(|task| task.id().unpark());
+        tasks.iter().for_each(|task| {
+            task.id().unpark();
+        });
         tasks
             .into_iter()
             .map(|task| task.join().unwrap())

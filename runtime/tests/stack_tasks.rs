@@ -290,7 +290,9 @@ fn parked_tasks_cost_a_page_and_their_record_each() {
             println!("{each} bytes a parked task");
             // Two pages at most: a debug build's frames do not all fit into one.
             assert!(each < 2 * 4096 + 1024, "{each} bytes a parked task");
-            tasks.iter().for_each(|task| task.id().unpark());
+            tasks.iter().for_each(|task| {
+                task.id().unpark();
+            });
             tasks.into_iter().for_each(|task| task.join().unwrap());
         });
     });

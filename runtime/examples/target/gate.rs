@@ -51,7 +51,9 @@ impl Gate {
         self.released.fetch_add(count, Ordering::Release);
         let released: Vec<_> = held.drain(..count as usize).collect();
         drop(held);
-        released.into_iter().for_each(TaskId::unpark);
+        for task in released {
+            task.unpark();
+        }
         count
     }
 
@@ -60,7 +62,9 @@ impl Gate {
         let held = self.held.lock().expect("no holder panics");
         let woken: Vec<_> = held.iter().take(count as usize).copied().collect();
         drop(held);
-        woken.iter().for_each(|task| task.unpark());
+        for task in &woken {
+            task.unpark();
+        }
         woken.len() as u64
     }
 }

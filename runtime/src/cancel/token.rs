@@ -158,7 +158,9 @@ impl Token {
                 continue;
             };
             // With no lock held: waking queues a task.
-            waiters.into_iter().for_each(|(_, waiter)| waiter.unpark());
+            for (_, waiter) in waiters {
+                waiter.unpark();
+            }
             below.extend(children.iter().filter_map(|(_, child)| child.upgrade()));
         }
     }

@@ -17,8 +17,8 @@
 //!
 //! A receiver joins only while the buffer is empty. A sender adds one message and, if anyone
 //! waits, one woken receiver. A woken receiver takes one message away as it arrives, or finds
-//! none and joins, or unwinds and passes its wake-up on. A receiver that was never woken
-//! only takes messages away. So no message stays behind while every receiver sleeps.
+//! none and joins, or unwinds, or is abandoned with its runtime, and its wake-up is passed on. A
+//! receiver that was never woken only takes messages away. So no message stays behind while every receiver sleeps.
 //!
 //! Rejected: handing the message to the parked receiver directly (a wake-up less per
 //! message, but a stream of them is no longer taken in one go while the receiver runs); a
@@ -33,7 +33,7 @@ use runtime_abi::Reason;
 use super::error::{RecvError, SendError, TryRecvError, TrySendError};
 use crate::primitive::Mutex;
 use crate::sync::wait_queue::{Popped, Ticket, WaitQueue};
-use crate::task::{self, TaskId, Waiter};
+use crate::task::{self, TaskId, Waiter, place::in_place};
 
 /// Room that a channel takes at once; a larger one grows up to its capacity as it fills.
 const ROOM_AT_ONCE: usize = 1_024;
@@ -98,7 +98,7 @@ impl<T> Channel<T> {
                 Look::Closed(message) => return Err(SendError(message)),
                 Look::Wait(back, owner) => {
                     message = back;
-                    task::park(Reason::ChanSend, self.address(), owner);
+                    place.park(Reason::ChanSend, owner);
                 }
             }
         }
@@ -122,7 +122,7 @@ impl<T> Channel<T> {
             match self.look_to_receive(Some(&mut place)) {
                 Look::Done(message) => return Ok(message),
                 Look::Closed(()) => return Err(RecvError),
-                Look::Wait((), owner) => task::park(Reason::ChanRecv, self.address(), owner),
+                Look::Wait((), owner) => place.park(Reason::ChanRecv, owner),
             }
         }
     }
@@ -281,11 +281,23 @@ struct Place<'a, T> {
     ticket: Option<Ticket>,
 }
 
-impl<T> Drop for Place<'_, T> {
-    fn drop(&mut self) {
+impl<T> Place<'_, T> {
+    fn park(&self, reason: Reason, owner: TaskId) {
+        in_place(self, || task::park(reason, self.channel.address(), owner));
+    }
+}
+
+impl<T> task::place::Place for Place<'_, T> {
+    fn give_up(&self) {
         if let Some(ticket) = self.ticket {
             self.channel.abandon(self.end, ticket);
         }
+    }
+}
+
+impl<T> Drop for Place<'_, T> {
+    fn drop(&mut self) {
+        task::place::Place::give_up(self);
     }
 }
 

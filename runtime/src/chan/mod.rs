@@ -26,6 +26,15 @@
 //! channel's address, and the task that last used the other end. A task that sends on a
 //! channel whose receiver lives but never receives is the usual leak; it is what the
 //! demo's workload `leak` does.
+//!
+//! # When a runtime ends
+//!
+//! The ends of a channel may belong to tasks of several runtimes and to threads. A task that is
+//! [left](crate::Finished::leftover) when its runtime ends runs no more. By the time
+//! [`Runtime::run`](crate::Runtime::run) has returned, it waits no more, and if it was woken for
+//! a message or a place that it had not taken yet, the next one is woken for it. A handle on its
+//! stack is never dropped: the channel does not close for the other end on its account, and a
+//! message that it was sending is lost.
 
 mod channel;
 mod error;

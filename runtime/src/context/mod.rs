@@ -57,7 +57,7 @@ pub(crate) enum Switch {
 ///
 /// It lies in the task's record, so that the monitor can read it without touching the context.
 /// The three words are separate atomics: whether they belong together, and to which park, the
-/// reader finds out by the park's own sequence.
+/// reader finds out by the park's own sequence (`task/wait_fields.rs`).
 #[derive(Debug, Default)]
 pub(crate) struct RegisterCell {
     pc: AtomicU64,
@@ -87,8 +87,9 @@ impl RegisterCell {
     /// Keeps these.
     #[inline(always)]
     pub(crate) fn store(&self, registers: Registers) {
-        self.pc.store(registers.pc, Ordering::Relaxed);
-        self.sp.store(registers.sp, Ordering::Relaxed);
-        self.fp.store(registers.fp, Ordering::Relaxed);
+        // Release: a reader that sees one of them sees that the task has gone on since.
+        self.pc.store(registers.pc, Ordering::Release);
+        self.sp.store(registers.sp, Ordering::Release);
+        self.fp.store(registers.fp, Ordering::Release);
     }
 }

@@ -9,15 +9,26 @@
 //!
 //! One that was installed before ours is called for faults that are not ours. One that is
 //! installed later replaces ours, and [`watch_signal_handlers`] puts ours in front of it again.
-//! The later one may itself call what it replaced, so ours comes in front under a new name with
-//! its own predecessor; no handler is ever called by one that it calls:
+//! The later one may itself call what it replaced, so ours comes in front under a new name, an
+//! *entry* with its own predecessor:
 //!
 //! ```text
 //!   kernel ─▶ entry 1 ─▶ the user's ─▶ entry 0 ─▶ what was there first
 //! ```
 //!
-//! There are four entries: a fifth different handler stays in front of ours, and growth then
-//! depends on its passing faults on.
+//! That is a ring as soon as the user's is installed again and takes entry 1 for what it
+//! replaced: where each makes sure that it is in front, both are right to do so. So a fault
+//! carries its *trail*, the entries that it has come through, and each handler is asked once: a
+//! fault that comes to an entry for the second time, or to one whose predecessor was asked by
+//! another, goes on to the next older entry's predecessor. Behind the oldest is the default: the
+//! process ends by the signal. The trail is a word of what the kernel wrote for this one fault,
+//! in the end of the description, which it leaves zero: a table by thread would keep what a handler
+//! left behind that jumped out of the fault. A handler that passes on a description of its own
+//! making cuts it off.
+//!
+//! There are four entries, and a handler that was in front before gets the entry that it had. So
+//! the fourth different handler that is installed after ours stays in front of it, and growth
+//! then depends on its passing faults on.
 
 use super::StackOwner;
 use super::growth::{self, Growth};
@@ -87,13 +98,21 @@ fn put_in_front() {
     let Some(handler) = HANDLERS.get(entry) else {
         return;
     };
-    PREVIOUS[entry].set(current);
+    save(entry, current);
     if let Some(replaced) = Action::call(*handler).install(MEMORY_FAULT)
         && !replaced.is_same_function(&current)
     {
-        PREVIOUS[entry].set(replaced);
+        save(entry, replaced);
     }
     *installed = (*installed).max(entry + 1);
+}
+
+/// What is saved is never freed, so what is there already is not saved again: handlers may put
+/// themselves in front for as long as the process lives.
+fn save(entry: usize, action: Action) {
+    if PREVIOUS[entry].get() != Some(&action) {
+        PREVIOUS[entry].set(action);
+    }
 }
 
 fn saved_is(entry: usize, current: &Action) -> bool {
@@ -121,9 +140,31 @@ extern "C" fn entry<const ENTRY: usize>(
         let fault = unsafe { Fault::read(info, context) };
         if judge(&fault) == Verdict::Foreign {
             // SAFETY: as above.
-            unsafe { signal::pass_on(PREVIOUS[ENTRY].get(), signal, info, context) };
+            let word = unsafe { signal::unused_word(info) };
+            // SAFETY: part of the description, and the borrow ends before anyone else is called.
+            let trail = unsafe { &mut *word };
+            let next = next_on(trail, ENTRY, |entry| PREVIOUS[entry].get());
+            // SAFETY: as above.
+            unsafe { signal::pass_on(next, signal, info, context) };
         }
     });
+}
+
+/// Whom a fault on this trail that came to `entry` goes to; `None`: all were asked.
+fn next_on<'a>(
+    trail: &mut u64,
+    entry: usize,
+    previous: impl Fn(usize) -> Option<&'a Action>,
+) -> Option<&'a Action> {
+    (0..=entry).rev().find_map(|entry| {
+        let was_here = *trail & 1 << entry != 0;
+        let action = previous(entry)?;
+        let was_asked = (0..ENTRIES)
+            .filter(|&other| *trail & 1 << other != 0)
+            .any(|other| previous(other).is_some_and(|asked| asked.is_same_function(action)));
+        *trail |= 1 << entry;
+        (!was_here && !was_asked).then_some(action)
+    })
 }
 
 fn judge(fault: &Fault) -> Verdict {

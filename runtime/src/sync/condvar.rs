@@ -9,11 +9,13 @@ use runtime_abi::Reason;
 use super::mutex::MutexGuard;
 use super::wait_queue::{Ticket, WaitQueue};
 use crate::primitive;
-use crate::task::{self, TaskId};
+use crate::task::{self, TaskId, place::in_place};
 
 /// Lets tasks wait for a condition on data behind a [`Mutex`](super::Mutex).
 ///
-/// A waiting task is parked with reason `condvar` and this condition variable's address.
+/// A waiting task is parked with reason `condvar` and this condition variable's address. If its
+/// runtime ends before it has the mutex again, a notification that it got goes to the next; see
+/// [the module](super).
 ///
 /// # Examples
 ///
@@ -71,11 +73,16 @@ impl Condvar {
             ticket: Some(self.with_queue(|queue| queue.join(task::waiter()))),
         };
         drop(guard);
-        while place.still_waits() {
-            task::park(Reason::Condvar, self.address(), TaskId::NONE);
-        }
+        let locked = in_place(&place, || {
+            while place.still_waits() {
+                task::park(Reason::Condvar, self.address(), TaskId::NONE);
+            }
+            // Still in place: if its runtime ends before it has the mutex, the notification
+            // goes to the next.
+            mutex.lock()
+        });
         place.ticket = None;
-        mutex.lock()
+        locked
     }
 
     /// Waits until the condition is false, looking at it first.
@@ -143,11 +150,20 @@ impl Place<'_> {
     }
 }
 
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
+impl task::place::Place for Place<'_> {
+    fn give_up(&self) {
         let Some(ticket) = self.ticket else { return };
         if !self.condvar.with_queue(|queue| queue.leave(ticket)) {
             self.condvar.notify_one();
         }
     }
 }
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        task::place::Place::give_up(self);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

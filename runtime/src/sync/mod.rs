@@ -7,6 +7,20 @@
 //!
 //! No primitive here calls the operating system, and none switches tasks while it holds one
 //! of its own locks.
+//!
+//! # When a runtime ends
+//!
+//! A primitive may be shared by tasks of several runtimes and by threads, and a runtime may end
+//! while some of its tasks [are left](crate::Finished::leftover). Those run no more. By the time
+//! [`Runtime::run`](crate::Runtime::run) has returned,
+//!
+//! * a leftover that **waited** for a mutex or a condition variable waits no more, and what it
+//!   was woken for and had not used, a mutex that was handed to it or a notification, has gone
+//!   to the next;
+//! * what a leftover **holds** it holds for ever, as if it had called [`std::mem::forget`] on it:
+//!   a mutex of which it has the guard stays locked, and a wait group of which it is a member is
+//!   waited for without end. Nothing else is possible: it may have left the data half changed.
+//!   Let tasks end before their runtime if others share what they hold.
 
 mod condvar;
 mod mutex;

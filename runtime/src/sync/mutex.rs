@@ -25,6 +25,9 @@ use crate::task::TaskId;
 ///
 /// An uncontended pair of `lock` and drop costs two compare-and-swaps.
 ///
+/// A task that is abandoned because its runtime ended keeps the mutex locked for ever if it
+/// holds it, and is forgotten if it waits for it; see [the module](super).
+///
 /// # Poisoning
 ///
 /// As in the standard library: a guard dropped by a panic poisons the mutex, and from then on

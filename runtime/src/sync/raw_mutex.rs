@@ -46,7 +46,7 @@ use runtime_abi::Reason;
 use super::mutex_word::{Free, MutexWord, Take};
 use super::wait_queue::{Ticket, WaitQueue};
 use crate::primitive;
-use crate::task::{self, TaskId, Waiter};
+use crate::task::{self, TaskId, Waiter, place::in_place};
 
 /// How long a waiter lets others past before it asks for hand-off.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -124,7 +124,9 @@ impl RawMutex {
         loop {
             match self.acquire_or_wait(&mut place) {
                 Take::Taken => return,
-                Take::HeldBy(holder) => task::park(Reason::Mutex, self.address(), holder),
+                Take::HeldBy(holder) => {
+                    in_place(&place, || task::park(Reason::Mutex, self.address(), holder));
+                }
             }
         }
     }
@@ -208,7 +210,8 @@ impl RawMutex {
         Some(waiter)
     }
 
-    /// A waiter unwinds out of its park: what it was woken for goes to the next.
+    /// A waiter unwinds out of its park, or was abandoned in it with its runtime: what it was
+    /// woken for goes to the next.
     #[cold]
     fn abandon(&self, ticket: Ticket) {
         let (granted, woken) = self.with_queue(|queue| {
@@ -276,11 +279,17 @@ struct Place<'a> {
     patience: Patience,
 }
 
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
+impl task::place::Place for Place<'_> {
+    fn give_up(&self) {
+        if let Some(ticket) = self.ticket {
             self.mutex.abandon(ticket);
         }
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        task::place::Place::give_up(self);
     }
 }
 
@@ -312,3 +321,6 @@ fn current_task() -> TaskId {
 
 #[cfg(all(test, not(loom)))]
 mod tests;
+
+#[cfg(all(test, loom))]
+mod model;

@@ -12,7 +12,8 @@ use crate::task::{self, TaskId};
 /// Waits for a number of tasks to get somewhere: each holds a clone and drops it there.
 ///
 /// A waiting task is parked with reason `wait_group`, the group's address and the task that
-/// cloned it last.
+/// cloned it last. A member on the stack of a task that was abandoned because its runtime ended
+/// never leaves; see [the module](super).
 ///
 /// # Examples
 ///

@@ -19,7 +19,14 @@
 //! using what it was woken for must pass the wake-up on; each primitive does so in the
 //! destructor of its place in the queue, so an unwinding task does it too.
 //!
-//! Rejected: intrusive nodes on the waiters' stacks (no allocation, but unsafe code in every
+//! A task whose runtime ends between 2 and 4 runs neither step 4 nor a destructor. The thread
+//! that ends the runtime leaves the place for it (`task/place.rs`): if nobody popped it, it is
+//! in the queue no more, else its wake-up goes to the next. The two meet under the lock, so it
+//! does not matter that `unpark` in c comes too late for a task that was abandoned after b.
+//! A queue that is only ever emptied, as a wait group's is, needs none of this.
+//!
+//! Rejected: popping on until an `unpark` says that there was somebody to wake (a task that is
+//! alive in c may still be abandoned before 4); intrusive nodes on the waiters' stacks (no allocation, but unsafe code in every
 //! primitive, for a queue that keeps its memory anyway); a lock-free list with counters (two
 //! full fences where one uncontended lock costs the same).
 
@@ -52,6 +59,12 @@ impl WaitQueue {
     /// Whether nobody waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// How many wait.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     /// Lines up at the end.

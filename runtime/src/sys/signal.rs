@@ -154,6 +154,19 @@ impl Action {
     }
 }
 
+impl PartialEq for Action {
+    /// The same function, called in the same way.
+    fn eq(&self, other: &Self) -> bool {
+        let is_masked = |action: &Self, signal| {
+            // SAFETY: the set is live and the signal's number valid.
+            unsafe { libc::sigismember(&action.0.sa_mask, signal) }
+        };
+        self.is_same_function(other)
+            && self.0.sa_flags == other.0.sa_flags
+            && (1..=LAST_SIGNAL).all(|signal| is_masked(self, signal) == is_masked(other, signal))
+    }
+}
+
 impl SavedAction {
     /// Nothing saved yet.
     pub(crate) const fn empty() -> Self {
@@ -199,6 +212,19 @@ impl Fault {
     pub(crate) fn is_instruction_fetch(&self) -> bool {
         self.registers.pc as usize == self.address
     }
+}
+
+/// A word of the kernel's description of a signal that is zero when the kernel delivers it, and
+/// nobody's: since 4.20 ("signal: Use a smaller struct siginfo in the kernel") Linux fills in the
+/// first 48 bytes and clears the rest.
+///
+/// # Safety
+/// The description is the one that the kernel gave to a handler that is still running.
+pub(crate) unsafe fn unused_word(info: *mut siginfo_t) -> *mut u64 {
+    const OFFSET: usize = size_of::<siginfo_t>() - size_of::<u64>();
+    const { assert!(OFFSET >= 48 && OFFSET.is_multiple_of(align_of::<u64>())) };
+    // SAFETY: within the description; the caller's promise.
+    unsafe { info.byte_add(OFFSET) }.cast()
 }
 
 #[cfg(target_arch = "x86_64")]

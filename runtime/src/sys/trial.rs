@@ -1,7 +1,8 @@
 //! What tests ask of the operating system: the situations in which stacks that grow could fail.
 
+use super::signal::Handler;
 use libc::{c_int, c_void};
-use std::{mem, ptr};
+use std::mem;
 
 /// How a forked child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,15 +81,21 @@ pub(crate) fn read_inline(fd: c_int, address: usize, len: usize) -> Result<usize
     usize::try_from(result).map_err(|_| -result as i32)
 }
 
-/// Handles `signal` by `handler`, with the flags given.
-pub(crate) fn handle(signal: c_int, handler: super::signal::Handler, flags: c_int) {
+/// Handles `signal` by `handler`, with the flags given. Gives what handled it before, if that is
+/// a function of three arguments.
+pub(crate) fn handle(signal: c_int, handler: Handler, flags: c_int) -> Option<Handler> {
     // SAFETY: an action of zeroes is a valid one.
     let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: as above.
+    let mut before: libc::sigaction = unsafe { mem::zeroed() };
     action.sa_sigaction = handler as usize;
     action.sa_flags = flags | libc::SA_SIGINFO;
-    // SAFETY: a live structure with a function of three arguments, as its flags say.
-    let result = unsafe { libc::sigaction(signal, &action, ptr::null_mut()) };
+    // SAFETY: live structures; the new one with a function of three arguments, as its flags say.
+    let result = unsafe { libc::sigaction(signal, &action, &mut before) };
     assert_eq!(result, 0);
+    let is_handler = before.sa_flags & libc::SA_SIGINFO != 0;
+    // SAFETY: an action with this flag holds a function of three arguments.
+    is_handler.then(|| unsafe { mem::transmute::<usize, Handler>(before.sa_sigaction) })
 }
 
 /// Sends a signal to this thread.

@@ -8,10 +8,9 @@ use runtime_abi::Reason;
 
 use crate::context;
 use crate::ledger;
-use crate::primitive::static_atomic::Ordering;
 use crate::sched::ownership::Release;
 use crate::sys::registers;
-use crate::task::{TaskId, current, local, record::Record, wait::leave};
+use crate::task::{TaskId, current, local, record::Record, wait::leave, wait_fields::Wait};
 
 /// Calls `f`, which may block its thread, while other tasks go on.
 ///
@@ -74,11 +73,8 @@ struct Absence {
 
 #[inline(never)]
 fn begin(task: &'static Record) -> Absence {
-    let wait = &task.wait;
-    wait.reason
-        .store(Reason::Blocking as u32, Ordering::Relaxed);
-    wait.resource.store(0, Ordering::Relaxed);
-    wait.owner.store(TaskId::NONE.as_u64(), Ordering::Relaxed);
+    task.wait
+        .write(Wait::new(Reason::Blocking, 0, TaskId::NONE));
     ledger::stall::park(task.slot, Reason::Blocking);
     let worker_word = context::worker_word();
     let release = current::with_worker(|worker| worker.release_processor());

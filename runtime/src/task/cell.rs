@@ -252,7 +252,10 @@ impl TaskCell {
         match header.word.finish(copy) {
             Finished::Handle => false,
             Finished::Wake(waiter) => {
-                waiter.iter().for_each(Waiter::unpark);
+                // One that has ended had the only handle: nobody else waits.
+                if let Some(waiter) = waiter {
+                    waiter.unpark();
+                }
                 false
             }
             Finished::Nobody => {

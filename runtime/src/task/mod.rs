@@ -12,6 +12,7 @@ pub(crate) mod join;
 mod join_set;
 mod join_word;
 pub(crate) mod local;
+pub(crate) mod place;
 pub(crate) mod record;
 pub(crate) mod root;
 mod scope;
@@ -20,6 +21,7 @@ pub(crate) mod state;
 pub(crate) mod table;
 mod unjoined;
 mod wait;
+mod wait_fields;
 mod worker_pool;
 
 use crate::cancel::Token;

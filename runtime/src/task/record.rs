@@ -4,7 +4,7 @@
 //! its state word tells them apart. Who may touch the plain fields is written in `state.rs`:
 //! the owner of an active task, that is the queue or the worker that holds it. The atomics
 //! are written by the owner and read by anyone (the monitor, dumps), who compares the state
-//! word before and after.
+//! word before and after; `wait_fields.rs` says what orders that.
 
 use std::fmt;
 
@@ -16,7 +16,14 @@ use crate::primitive::{
 };
 use crate::sched::shared::Shared;
 use crate::site::Site;
-use crate::task::{TaskId, cell::TaskCell, local::Locals, state::StateWord};
+use crate::task::{
+    TaskId,
+    cell::TaskCell,
+    local::Locals,
+    place::{self, Innermost},
+    state::StateWord,
+    wait_fields::WaitFields,
+};
 
 /// One slot of the table.
 #[repr(align(64))]
@@ -44,20 +51,14 @@ pub(crate) struct Record {
     plain: UnsafeCell<Plain>,
 }
 
-/// Reason, resource and owner of the current park.
-#[derive(Debug)]
-pub(crate) struct WaitFields {
-    pub(crate) reason: AtomicU32,
-    pub(crate) resource: AtomicU64,
-    pub(crate) owner: AtomicU64,
-}
-
 /// What only the owner of the task touches.
 struct Plain {
     /// The body and the place of its result; `None` once the task has ended.
     cell: Option<TaskCell>,
     suspender: Option<Suspender>,
     stack_limit: usize,
+    /// Where the task waits in line, on its stack.
+    place: Option<Innermost>,
 }
 
 impl fmt::Debug for Record {
@@ -82,11 +83,7 @@ impl Record {
             generation: AtomicU32::new(0),
             site: AtomicPtr::new(std::ptr::null_mut()),
             shared: AtomicPtr::new(std::ptr::null_mut()),
-            wait: WaitFields {
-                reason: AtomicU32::new(0),
-                resource: AtomicU64::new(0),
-                owner: AtomicU64::new(0),
-            },
+            wait: WaitFields::new(),
             since_ns: AtomicU64::new(0),
             timer: AtomicU32::new(0),
             timer_sequence: AtomicU32::new(0),
@@ -97,6 +94,7 @@ impl Record {
                 cell: None,
                 suspender: None,
                 stack_limit: 0,
+                place: None,
             }),
         }
     }
@@ -113,10 +111,12 @@ impl Record {
         let generation = self.state.read().generation();
         let id = TaskId::new(self.slot, generation);
         self.generation.store(generation, Ordering::Relaxed);
+        // Release: pairs with the acquire in `try_site` and `shared`, for what is pointed to,
+        // because a reader may come before `StateWord::start` below; and see `wait_fields.rs`.
         self.site
-            .store(std::ptr::from_ref(site).cast_mut(), Ordering::Relaxed);
+            .store(std::ptr::from_ref(site).cast_mut(), Ordering::Release);
         self.shared
-            .store(std::ptr::from_ref(shared).cast_mut(), Ordering::Relaxed);
+            .store(std::ptr::from_ref(shared).cast_mut(), Ordering::Release);
         let cell = cell(id);
         // SAFETY: the caller owns the task.
         unsafe {
@@ -216,13 +216,26 @@ impl Record {
         suspender.expect("a running task knows its way back")
     }
 
-    /// Takes the body and the place of its result.
+    /// Takes the body and the place of its result: the task is at its end. One that was
+    /// abandoned where it waits in line leaves the line, and passes on what it was woken for.
     ///
     /// # Safety
-    /// The caller owns the task.
+    /// The caller owns the task, whose body runs no more.
     pub(crate) unsafe fn take_cell(&self) -> Option<TaskCell> {
         // SAFETY: as the caller promises.
-        unsafe { self.plain(|plain| plain.cell.take()) }
+        let (cell, place) = unsafe { self.plain(|plain| (plain.cell.take(), plain.place.take())) };
+        // SAFETY: as the caller promises; the frames of a body that has returned are in no place.
+        unsafe { place::give_up_all(place) };
+        cell
+    }
+
+    /// Notes where the task waits in line now; gives what was noted before.
+    ///
+    /// # Safety
+    /// Called on the task's stack. What it points to stays there until the next call.
+    pub(crate) unsafe fn exchange_place(&self, place: Option<Innermost>) -> Option<Innermost> {
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(|plain| std::mem::replace(&mut plain.place, place)) }
     }
 
     /// A copy of the cell, to run the body; the original stays for `take_cell`.

@@ -30,7 +30,7 @@
 //! *token*, which its next park consumes at once (4): that park returns early, which parks
 //! may do.
 
-use crate::primitive::atomic::{AtomicU64, Ordering};
+use crate::primitive::atomic::{AtomicU64, Ordering, fence};
 
 const LIFE: u64 = 0b11;
 const VACANT: u64 = 0;
@@ -106,6 +106,15 @@ impl StateWord {
     #[inline]
     pub(crate) fn read(&self) -> View {
         View(self.0.load(Ordering::Acquire))
+    }
+
+    /// The end of a read of what lies beside the word: whether it belongs to this view. Acquire
+    /// fence: pairs with the release of each store of such data, see `wait_fields.rs`.
+    #[inline]
+    pub(crate) fn is_still(&self, before: View) -> bool {
+        fence(Ordering::Acquire);
+        // Relaxed: the fence has ordered it behind what was read.
+        View(self.0.load(Ordering::Relaxed)) == before
     }
 
     /// Edge 1. Returns the task's generation. No race: the caller took the slot from a free

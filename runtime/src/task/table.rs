@@ -8,7 +8,7 @@ use std::ptr;
 
 use runtime_abi::{Reason, TaskState};
 
-use crate::ledger::stall;
+use crate::ledger::stall::{self, ParkWord};
 use crate::primitive::{
     static_atomic::{AtomicPtr, AtomicU32, Ordering},
     static_sync::{Mutex, MutexGuard},
@@ -143,17 +143,39 @@ pub(crate) fn parked_snapshot(slot: u32) -> Option<ParkSnapshot> {
 pub(crate) fn task_snapshot(slot: u32) -> Option<TaskSnapshot> {
     let record = get(slot)?;
     loop {
-        let before = record.state.read();
+        let before = Sequence::of(record);
         let snapshot = read(record, before)?;
-        // Seqlock reader: the fence keeps the reads above before the second look.
-        crate::primitive::static_atomic::fence(Ordering::Acquire);
-        if record.state.read() == before {
+        if before.is_still_that_of(record) {
             return Some(snapshot);
         }
     }
 }
 
-fn read(record: &Record, view: View) -> Option<TaskSnapshot> {
+/// What changes with every park of a slot's task, and every declared blocking call: the sequence
+/// of the seqlock that `wait_fields.rs` explains.
+#[derive(Clone, Copy)]
+struct Sequence {
+    view: View,
+    /// The state does not change around a blocking call, nor where a park finds its token.
+    park: ParkWord,
+}
+
+impl Sequence {
+    fn of(record: &Record) -> Self {
+        Self {
+            view: record.state.read(),
+            park: stall::word(record.slot),
+        }
+    }
+
+    /// Whether what was read since belongs together.
+    fn is_still_that_of(self, record: &Record) -> bool {
+        record.state.is_still(self.view) && stall::word(record.slot) == self.park
+    }
+}
+
+fn read(record: &Record, sequence: Sequence) -> Option<TaskSnapshot> {
+    let view = sequence.view;
     let task = TaskId::new(record.slot, view.generation());
     let site = record.try_site()?;
     let state = match view.life() {
@@ -162,7 +184,8 @@ fn read(record: &Record, view: View) -> Option<TaskSnapshot> {
         Life::Active if record.running.load(Ordering::Relaxed) => TaskState::Running,
         Life::Active => TaskState::Runnable,
     };
-    let is_waiting = state == TaskState::Parked || is_blocking(record);
+    let is_blocking = sequence.park.reason() == Some(Reason::Blocking);
+    let is_waiting = state == TaskState::Parked || is_blocking;
     let park = is_waiting.then(|| read_park(record, task, site));
     Some(TaskSnapshot {
         task,
@@ -172,21 +195,15 @@ fn read(record: &Record, view: View) -> Option<TaskSnapshot> {
     })
 }
 
-/// Whether the task, which runs, is in a declared blocking call.
-fn is_blocking(record: &Record) -> bool {
-    stall::word(record.slot).reason() == Some(Reason::Blocking)
-}
-
 fn read_park(record: &Record, task: TaskId, site: &'static Site) -> ParkSnapshot {
-    let wait = &record.wait;
+    let wait = record.wait.read();
     let registers = record.registers.load();
     ParkSnapshot {
         task,
         site,
-        reason: Reason::from_code(wait.reason.load(Ordering::Relaxed).into())
-            .unwrap_or(Reason::Other),
-        resource: wait.resource.load(Ordering::Relaxed),
-        owner: TaskId::from_u64(wait.owner.load(Ordering::Relaxed)),
+        reason: wait.reason,
+        resource: wait.resource,
+        owner: wait.owner,
         pc: registers.pc,
         sp: registers.sp,
         fp: registers.fp,
@@ -215,4 +232,25 @@ fn grow(free: &mut Vec<&'static Record>) {
 
 fn lock_free() -> MutexGuard<'static, Vec<&'static Record>> {
     FREE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{Builder, blocking};
+
+    #[test]
+    fn a_look_that_began_in_a_blocking_call_is_thrown_away_after_it() {
+        Builder::new().workers(1).run(|| {
+            let record = get(crate::task::current().unwrap().slot()).unwrap();
+            let inside = blocking(|| {
+                let sequence = Sequence::of(record);
+                assert!(sequence.is_still_that_of(record));
+                sequence
+            });
+            assert!(!inside.is_still_that_of(record));
+            // Nor in the next one, although the state is the same.
+            blocking(|| assert!(!inside.is_still_that_of(record)));
+        });
+    }
 }

@@ -17,13 +17,14 @@ use crate::task::{
     record::Record,
     state::Unparking,
     table,
+    wait_fields::Wait,
 };
 use crate::{probe, time};
 
 /// Someone who can be woken: a task, or a thread that is none.
 ///
 /// Obtained by [`waiter`], stored by a primitive in its queue, woken by [`Waiter::unpark`].
-/// Waking one that has ended does nothing.
+/// Waking one that has ended does nothing, and says so.
 #[derive(Clone, Debug)]
 pub struct Waiter(Kind);
 
@@ -60,10 +61,20 @@ pub fn waiter() -> Waiter {
 impl Waiter {
     /// Gives the waiter its token: its current park, or else its next one, returns. What the
     /// caller did before is visible to the waiter after that park, also when tokens coalesce.
-    pub fn unpark(&self) {
+    ///
+    /// Whether there was someone to give it to: false if the task has ended, also because its
+    /// runtime has. A primitive that takes one of several waiters out of its queue then wakes
+    /// the next. True is no promise that the waiter will run: the runtime of a task may end
+    /// between its wake-up and its next run. The channels and locks of this crate pass such a
+    /// wake-up on, at the latest when [`Runtime::run`](crate::Runtime::run) returns; a primitive
+    /// that is built from waiters alone cannot. Of a thread it is always true.
+    pub fn unpark(&self) -> bool {
         match &self.0 {
             Kind::Task(task) => task.unpark(),
-            Kind::Thread(thread) => thread.unpark(),
+            Kind::Thread(thread) => {
+                thread.unpark();
+                true
+            }
         }
     }
 
@@ -79,22 +90,37 @@ impl Waiter {
 
 impl TaskId {
     /// Gives the task its token: its current [`park`], or else its next one, returns. Does
-    /// nothing if the task has ended. Callable from any thread.
-    pub fn unpark(self) {
-        if let Some(record) = win(self) {
+    /// nothing if the task has ended, and returns whether it had not; see [`Waiter::unpark`].
+    /// Callable from any thread.
+    pub fn unpark(self) -> bool {
+        let waking = win(self);
+        if let Waking::Ours(record) = waking {
             note_unpark(record);
             record.shared().make_runnable(record);
         }
+        !matches!(waking, Waking::Gone)
     }
 }
 
 /// Wakes a task whose timer is due: behind the others, so that tasks run in the order of
 /// their deadlines. Called by a worker, which wakes other workers itself.
 pub(crate) fn wake_from_timer(task: TaskId) {
-    if let Some(record) = win(task) {
+    if let Waking::Ours(record) = win(task) {
         note_unpark(record);
         record.shared().make_runnable_behind(record);
     }
+}
+
+/// What became of an attempt to wake a task.
+#[derive(Clone, Copy)]
+#[must_use]
+enum Waking {
+    /// It was parked: the caller owns it now and must queue it.
+    Ours(&'static Record),
+    /// It is active, and will find the token.
+    Noted,
+    /// It has ended.
+    Gone,
 }
 
 /// The task that calls, or `None` on a thread that runs no task.
@@ -117,10 +143,10 @@ pub fn name() -> Option<&'static str> {
 /// resource, [`TaskId::NONE`] if none) are what observers are told.
 ///
 /// While the task unwinds from a panic, the worker's thread waits instead of switching:
-/// panic counters belong to threads.
+/// panic counters belong to threads. If the runtime ends meanwhile, the task is abandoned.
 pub fn park(reason: Reason, resource: usize, owner: TaskId) {
     match current::enter() {
-        Some(record) => park_task(record, reason, resource, owner),
+        Some(record) => park_task(record, Wait::new(reason, resource, owner)),
         None => thread::park(),
     }
 }
@@ -133,11 +159,12 @@ pub fn park_timeout(reason: Reason, resource: usize, owner: TaskId, timeout: Dur
         return park_thread_timeout(timeout);
     };
     let deadline_ns = clock::monotonic_ns().saturating_add(clock::duration_ns(timeout));
+    let wait = Wait::new(reason, resource, owner);
     if std::thread::panicking() {
-        return wait_on_the_thread(record, deadline_ns);
+        return wait_on_the_thread(record, wait, deadline_ns);
     }
     let timer = time::arm(record, deadline_ns);
-    park_task(record, reason, resource, owner);
+    park_task(record, wait);
     timer.disarm(record);
 }
 
@@ -167,7 +194,7 @@ pub fn sleep(duration: Duration) {
     while timer.is_armed(record) {
         // A token is only ever taken by a park, which is followed by another look: one that was
         // taken here could be the timer's own, given since the look above.
-        park_task(record, Reason::Sleep, 0, TaskId::NONE);
+        park_task(record, Wait::new(Reason::Sleep, 0, TaskId::NONE));
         token |= timer.is_armed(record);
     }
     if token {
@@ -194,26 +221,21 @@ pub fn yield_now() {
     }
 }
 
-fn park_task(record: &'static Record, reason: Reason, resource: usize, owner: TaskId) {
+fn park_task(record: &'static Record, wait: Wait) {
     if record.state.take_token() {
         return;
     }
     if std::thread::panicking() {
-        return wait_on_the_thread(record, time::NEVER);
+        return wait_on_the_thread(record, wait, time::NEVER);
     }
-    note_park(record, reason, resource, owner);
+    note_park(record, wait);
     leave(record);
 }
 
 /// Writes down what the task waits for, before the park is published.
 #[inline]
-fn note_park(record: &'static Record, reason: Reason, resource: usize, owner: TaskId) {
-    record.wait.reason.store(reason as u32, Ordering::Relaxed);
-    record
-        .wait
-        .resource
-        .store(resource as u64, Ordering::Relaxed);
-    record.wait.owner.store(owner.as_u64(), Ordering::Relaxed);
+fn note_park(record: &'static Record, wait: Wait) {
+    record.wait.write(wait);
     let since_ns = if probe::unpark_armed() {
         clock::monotonic_ns()
     } else {
@@ -225,24 +247,27 @@ fn note_park(record: &'static Record, reason: Reason, resource: usize, owner: Ta
         worker.shard().add(site, Counter::Parks, 1);
         worker.ask(Request::Park);
     });
-    ledger::stall::park(record.slot, reason);
+    ledger::stall::park(record.slot, wait.reason);
     let task = record.id().as_u64();
     probe::park(
         task,
         site.address(),
-        reason.code(),
-        resource as u64,
-        owner.as_u64(),
+        wait.reason.code(),
+        wait.resource,
+        wait.owner.as_u64(),
     );
 }
 
-/// Gives the task its token; the record if the caller owns the task now and must queue it.
+/// Gives the task its token.
 #[inline]
-fn win(task: TaskId) -> Option<&'static Record> {
-    let record = table::get(task.slot())?;
+fn win(task: TaskId) -> Waking {
+    let Some(record) = table::get(task.slot()) else {
+        return Waking::Gone;
+    };
     match record.state.unpark(task.generation()) {
-        Unparking::Queue => Some(record),
-        Unparking::Noted | Unparking::Gone => None,
+        Unparking::Queue => Waking::Ours(record),
+        Unparking::Noted => Waking::Noted,
+        Unparking::Gone => Waking::Gone,
     }
 }
 
@@ -279,16 +304,30 @@ pub(super) fn leave(record: &'static Record) {
     // SAFETY: the task runs here, on its own stack.
     let suspender = unsafe { record.suspender() };
     suspender.ensure_headroom();
-    // SAFETY: as above, and it is not unwinding: the callers looked.
+    // SAFETY: as above, and it is not unwinding: the callers looked, or never let it go on.
     unsafe { suspender.suspend(&record.registers) }
 }
 
 /// A park while unwinding: waits for the token without leaving the thread. No timer: the
 /// workers who would fire it may have ended.
 #[cold]
-fn wait_on_the_thread(record: &Record, deadline_ns: u64) {
+fn wait_on_the_thread(record: &'static Record, wait: Wait, deadline_ns: u64) {
     while !record.state.take_token() && clock::monotonic_ns() < deadline_ns {
+        if record.shared().is_stopping() {
+            park_for_good(record, wait);
+        }
         std::thread::sleep(Duration::from_micros(500));
+    }
+}
+
+/// The runtime ends, and whoever would wake the task may not run any more: the task leaves its
+/// stack, to be abandoned like others that wait. The thread's panic counter stays behind, one too
+/// high, and ends with the thread, which runs no task any more; and here the task does not go on,
+/// not even if a worker that has not seen the end yet resumes it.
+fn park_for_good(record: &'static Record, wait: Wait) -> ! {
+    loop {
+        note_park(record, wait);
+        leave(record);
     }
 }
 

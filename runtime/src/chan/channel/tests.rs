@@ -95,3 +95,79 @@ fn a_woken_sender_that_unwinds_passes_its_wake_up_on() {
     drop(places[0].take());
     assert!(places[1].as_ref().is_some_and(is_woken));
 }
+
+/// Tasks whose runtime ends while they wait, beside a thread that waits behind them.
+mod leftover {
+    use super::*;
+    use crate::spawn;
+    use crate::task::place::trial::{leave_one, stop, until, until_parked};
+    use std::sync::Arc;
+    use std::thread;
+
+    fn waiting_on(channel: &Channel<u8>, end: End) -> usize {
+        channel.with_state(|state| state.side(end).waiting.len())
+    }
+
+    /// A task that waits at this end for ever, if nobody wakes it.
+    fn waiting_task(channel: &Arc<Channel<u8>>, end: End) {
+        let used = Arc::clone(channel);
+        let task = spawn(move || match end {
+            End::Sending => drop(used.send(9)),
+            End::Receiving => drop(used.recv()),
+        });
+        until_parked(task.id(), channel.address());
+    }
+
+    /// A thread at this end; lined up already.
+    fn waiting_thread(channel: &Arc<Channel<u8>>, end: End) -> thread::JoinHandle<Option<u8>> {
+        let (used, before) = (Arc::clone(channel), waiting_on(channel, end));
+        let thread = thread::spawn(move || match end {
+            End::Sending => used.send(7).map(|()| 7).ok(),
+            End::Receiving => used.recv().ok(),
+        });
+        until(|| waiting_on(channel, end) > before);
+        thread
+    }
+
+    #[test]
+    fn a_receiver_that_waits_is_forgotten() {
+        let channel = Arc::new(Channel::new(1));
+        let shared = Arc::clone(&channel);
+        let behind = leave_one(move || {
+            waiting_task(&shared, End::Receiving);
+            waiting_thread(&shared, End::Receiving)
+        });
+        assert_eq!(waiting_on(&channel, End::Receiving), 1);
+        assert_eq!(channel.try_send(3), Ok(()));
+        assert_eq!(behind.join().unwrap(), Some(3));
+    }
+
+    #[test]
+    fn a_receiver_that_was_woken_and_has_not_run_passes_its_wake_up_on() {
+        let channel = Arc::new(Channel::new(1));
+        let behind = leave_one(move || {
+            waiting_task(&channel, End::Receiving);
+            let behind = waiting_thread(&channel, End::Receiving);
+            stop();
+            assert_eq!(channel.try_send(3), Ok(()));
+            behind
+        });
+        assert_eq!(behind.join().unwrap(), Some(3));
+    }
+
+    #[test]
+    fn a_sender_that_was_woken_and_has_not_run_passes_its_wake_up_on() {
+        let channel = Arc::new(Channel::new(1));
+        assert_eq!(channel.try_send(1), Ok(()));
+        let shared = Arc::clone(&channel);
+        let behind = leave_one(move || {
+            waiting_task(&shared, End::Sending);
+            let behind = waiting_thread(&shared, End::Sending);
+            stop();
+            assert_eq!(shared.try_recv(), Ok(1));
+            behind
+        });
+        assert_eq!(behind.join().unwrap(), Some(7));
+        assert_eq!(channel.try_recv(), Ok(7));
+    }
+}

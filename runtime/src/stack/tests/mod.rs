@@ -2,6 +2,7 @@
 
 mod faults;
 mod growth;
+mod handlers;
 mod memory;
 mod reuse;
 mod system_calls;
