@@ -10,13 +10,14 @@ use std::{
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
     ptr::NonNull,
+    sync::PoisonError,
 };
 
 use runtime_abi::Outcome;
 
 use crate::cancel::Token;
 use crate::primitive::UnsafeCell;
-use crate::primitive::static_sync::{Arc, OnceLock};
+use crate::primitive::static_sync::{Arc, Mutex, MutexGuard, OnceLock};
 use crate::site::Site;
 use crate::task::{
     JoinError, TaskId, Waiter,
@@ -30,7 +31,7 @@ struct Header {
     word: JoinWord,
     task: TaskId,
     site: &'static Site,
-    waiter: UnsafeCell<Option<Waiter>>,
+    waiter: UnsafeCell<Option<Joiner>>,
     /// What the task inherited or set; the task's until it has finished.
     locals: UnsafeCell<Locals>,
     /// The task's own token, made by whoever first asks for it.
@@ -38,6 +39,32 @@ struct Header {
     /// Who wants to know when the task has ended; the task's until then.
     listener: UnsafeCell<Listener>,
     functions: &'static Functions,
+}
+
+/// Who waits for a task's end. Written once: the task may read it at any time from then on.
+#[derive(Clone)]
+enum Joiner {
+    /// One that waits until it is there.
+    Steadfast(Waiter),
+    /// One whose waits have an end: there may be nobody, and then another.
+    Changing(Arc<Mutex<Option<Waiter>>>),
+}
+
+impl Joiner {
+    fn wake(self) {
+        let waiter = match self {
+            Self::Steadfast(waiter) => Some(waiter),
+            Self::Changing(place) => lock(&place).take(),
+        };
+        // One that has ended had the only handle: nobody else waits.
+        if let Some(waiter) = waiter {
+            waiter.unpark();
+        }
+    }
+}
+
+fn lock(place: &Mutex<Option<Waiter>>) -> MutexGuard<'_, Option<Waiter>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What is told of the end of a task that it listens to.
@@ -252,10 +279,7 @@ impl TaskCell {
         match header.word.finish(copy) {
             Finished::Handle => false,
             Finished::Wake(waiter) => {
-                // One that has ended had the only handle: nobody else waits.
-                if let Some(waiter) = waiter {
-                    waiter.unpark();
-                }
+                waiter.into_iter().for_each(Joiner::wake);
                 false
             }
             Finished::Nobody => {
@@ -322,11 +346,36 @@ impl<T> HandleCell<T> {
 
     /// Announces the one joiner; whether it must wait until `is_done`.
     pub(crate) fn wait(&mut self, waiter: Waiter) -> bool {
+        if self.part().header.word.is_waited() {
+            return self.wait_anew(Some(waiter));
+        }
+        self.announce(Joiner::Steadfast(waiter))
+    }
+
+    /// Announces a joiner whose wait may end early; with `None`, that it has. Whether the task
+    /// is not done.
+    pub(crate) fn wait_anew(&mut self, waiter: Option<Waiter>) -> bool {
         let header = &self.part().header;
-        // SAFETY: there is one handle, which waits once: `join` consumes it.
+        if !header.word.is_waited() {
+            return self.announce(Joiner::Changing(Arc::new(Mutex::new(waiter))));
+        }
+        header.waiter.with(|place| {
+            // SAFETY: written before `is_waited`, by a caller of this handle, and never again:
+            // reading it beside the task is fine.
+            if let Some(Joiner::Changing(place)) = unsafe { &*place } {
+                *lock(place) = waiter;
+            }
+        });
+        // After the change: a task that ends from here on finds the new waiter.
+        !self.is_done()
+    }
+
+    fn announce(&mut self, joiner: Joiner) -> bool {
+        let header = &self.part().header;
+        // SAFETY: there is one handle, and nobody has announced a joiner: the field is its own.
         header
             .waiter
-            .with_mut(|place| unsafe { *place = Some(waiter) });
+            .with_mut(|place| unsafe { *place = Some(joiner) });
         header.word.wait()
     }
 

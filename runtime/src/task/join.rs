@@ -4,6 +4,7 @@ use std::{any::Any, borrow::Cow, fmt};
 
 use runtime_abi::Reason;
 
+use crate::cancel::{Interrupted, Until, Wait};
 use crate::site::Site;
 use crate::task::{TaskId, cell::HandleCell, wait};
 
@@ -56,6 +57,50 @@ impl<T> JoinHandle<T> {
             }
         }
         self.0.take()
+    }
+
+    /// Like [`JoinHandle::join`], with an end to the wait: then the handle comes back, and the
+    /// task goes on.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// runtime::Runtime::run(|| {
+    ///     let task = runtime::spawn(|| runtime::cancel::sleep(Duration::from_secs(3600)));
+    ///     let (task, interrupted) = task.join_until(Duration::from_millis(1)).unwrap_err();
+    ///     assert!(interrupted.is_timeout());
+    ///     task.cancel();
+    ///     assert!(task.join().unwrap().is_err());
+    /// });
+    /// ```
+    ///
+    /// # Errors
+    /// The handle, and what ended the wait. The task's own error is in the result.
+    pub fn join_until<'a>(
+        mut self,
+        until: impl Into<Until<'a>>,
+    ) -> Result<Result<T, JoinError>, (Self, Interrupted)> {
+        let mut wait = Wait::new(until.into());
+        while !self.0.is_done() && self.0.wait_anew(Some(wait::waiter())) {
+            let parked = wait.park(Reason::Join, self.0.address(), self.0.task());
+            if let Err(interrupted) = parked {
+                self.0.wait_anew(None);
+                return Err((self, interrupted));
+            }
+        }
+        Ok(self.0.take())
+    }
+
+    /// Takes the result if the task has ended.
+    ///
+    /// # Errors
+    /// The handle, if it has not.
+    pub fn try_join(self) -> Result<Result<T, JoinError>, Self> {
+        if self.0.is_done() {
+            Ok(self.0.take())
+        } else {
+            Err(self)
+        }
     }
 
     /// Tells the task to stop: cancels its own token, [`cancel::current`](crate::cancel::current)
@@ -169,3 +214,73 @@ impl fmt::Debug for JoinError {
 }
 
 impl std::error::Error for JoinError {}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::{Runtime, cancel, chan, spawn};
+    use std::time::Duration;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const SHORT: Duration = Duration::from_micros(200);
+
+    #[test]
+    fn a_join_with_an_end_can_be_repeated_and_then_waits_as_any_other() {
+        Runtime::run(|| {
+            let (go, gate) = chan::bounded::<()>(1);
+            let mut task = spawn(move || gate.recv().is_err());
+            for _ in 0..3 {
+                let (back, interrupted) = task.join_until(SHORT).unwrap_err();
+                assert!(interrupted.is_timeout());
+                task = back;
+            }
+            let task = task.try_join().unwrap_err();
+            let joiner = spawn(move || task.join().unwrap());
+            drop(go);
+            assert!(joiner.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn a_join_that_timed_out_in_one_task_is_woken_in_another() {
+        Runtime::run(|| {
+            let (go, gate) = chan::bounded::<()>(1);
+            let task = spawn(move || gate.recv().is_err());
+            let (task, _) = task.join_until(SHORT).unwrap_err();
+            let joiner = spawn(move || task.join_until(HOUR).unwrap().unwrap());
+            crate::yield_now();
+            drop(go);
+            assert!(joiner.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn a_token_ends_a_join_and_a_result_that_is_there_wins() {
+        Runtime::run(|| {
+            let token = cancel::Token::new();
+            token.cancel();
+            let waits = spawn(|| cancel::sleep(HOUR).is_err());
+            let (waits, interrupted) = waits.join_until(&token).unwrap_err();
+            assert!(!interrupted.is_timeout());
+            waits.cancel();
+            while !waits.is_finished() {
+                crate::yield_now();
+            }
+            assert!(waits.join_until(&token).unwrap().unwrap());
+        });
+    }
+
+    #[test]
+    fn a_handle_that_is_dropped_after_a_timeout_detaches() {
+        Runtime::run(|| {
+            let (done, ended) = chan::bounded(1);
+            let (go, gate) = chan::bounded::<()>(1);
+            let task = spawn(move || {
+                let _ = gate.recv();
+                done.send(7).unwrap();
+            });
+            drop(task.join_until(SHORT).unwrap_err());
+            drop(go);
+            assert_eq!(ended.recv(), Ok(7));
+        });
+    }
+}

@@ -45,6 +45,11 @@ impl JoinWord {
         self.0.load(Ordering::Acquire) & DONE != 0
     }
 
+    /// Whether a joiner was announced. For the handle, which alone announces one.
+    pub(crate) fn is_waited(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & WAITED != 0
+    }
+
     /// Joiner, after it wrote the waiter: whether it must wait to be woken. Release: for the
     /// waiter field.
     #[must_use]

@@ -1,7 +1,7 @@
 //! Time: points on the runtime's clock.
 //!
-//! Sleeping is [`sleep`](crate::sleep()); waits that end at a time take an
-//! [`Until`](crate::cancel::Until).
+//! [`sleep_until`] waits for one, an [`Interval`] for one after the other; other waits that end at a
+//! time take an [`Until`](crate::cancel::Until).
 // Inside: the timers of those who sleep. Every processor has its own `Timers`; a task's timer goes
 // to the processor on which it runs. Whoever is near fires what is due: the processor's worker
 // between tasks, a worker whose idle wait times out, a worker that the monitor asks. The clock is
@@ -10,16 +10,37 @@
 mod armed;
 mod heap;
 mod instant;
+mod interval;
 
 pub(crate) use armed::{arm, fire, fire_due};
 pub(crate) use heap::Timer;
 use heap::TimerHeap;
 pub use instant::Instant;
+pub use interval::{Interval, MissedTicks};
 
 use crate::primitive::{
     Mutex, MutexGuard,
     atomic::{AtomicU64, Ordering},
 };
+
+/// Suspends the calling task until this time; on a thread that runs no task, the thread.
+///
+/// ```
+/// use runtime::time::{Instant, sleep_until};
+/// use std::time::Duration;
+///
+/// runtime::Runtime::run(|| {
+///     let end = Instant::now() + Duration::from_millis(1);
+///     sleep_until(end);
+///     assert!(Instant::now() >= end);
+/// });
+/// ```
+pub fn sleep_until(time: Instant) {
+    let left = time - Instant::now();
+    if !left.is_zero() {
+        crate::sleep(left);
+    }
+}
 
 /// The deadline of no timer.
 pub(crate) const NEVER: u64 = u64::MAX;
