@@ -94,6 +94,7 @@ pub mod chan;
 mod context;
 mod ledger;
 mod monitor;
+pub mod pool;
 mod primitive;
 mod probe;
 mod sched;
@@ -108,6 +109,7 @@ pub mod time;
 mod tests;
 
 pub use builder::{Builder, Finished, Leftover, RunError, Runtime};
+pub use pool::Pool;
 pub use runtime_abi::Reason;
 pub use sched::handle::Handle;
 pub use stack::with_open_stack as with_stack;

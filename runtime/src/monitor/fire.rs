@@ -28,6 +28,9 @@ pub(super) fn fire(hit: Hit, gauges: &Gauges, stall_period_ns: u64) {
                 site, spawned, returned, panicked, cancelled, parks, yields, growths, bytes,
             );
         }
+        Hit::Pool { site, sums } => {
+            probe::pool(ready(site), sums.retained_bytes, sums.hits, sums.misses);
+        }
         Hit::Parked {
             site,
             reason,

@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `watch.rs` | the runtimes it looks after |
 //! | `reporter.rs` | what to tell in a tick, within its bounds (pure) |
-//! | `sites.rs`, `pairs.rs`, `names.rs` | what there is to tell of each kind |
+//! | `sites.rs`, `pools.rs`, `pairs.rs`, `names.rs` | what there is to tell of each kind |
 //! | `rotation.rs` | changes first, everything again in time |
 //! | `scan.rs` | finds stalls in the table of parks |
 //! | `source.rs` | what the reporter reads: the process, or a model in tests |
@@ -23,6 +23,7 @@ mod dump;
 mod fire;
 mod names;
 mod pairs;
+mod pools;
 mod reporter;
 mod rotation;
 mod scan;
@@ -38,7 +39,7 @@ use crate::ledger::stall;
 use crate::primitive::static_sync::{Arc, OnceLock};
 use crate::sys::clock::{duration_ns, monotonic_ns};
 use crate::sys::fork::on_fork_in_child;
-use crate::{probe, stack};
+use crate::{pool, probe, stack};
 use dump::Dump;
 use reporter::{Hit, Reporter, Wanted};
 use runtime_abi::MAX_HITS_PER_TICK;
@@ -152,6 +153,7 @@ impl Monitor {
             self.next_upkeep_ns = now_ns + UPKEEP_NS;
             stack::watch_signal_handlers();
             stack::give_back(STACKS_PER_UPKEEP);
+            pool::trim_all();
         }
         let report_ns = self.look_for_observers(now_ns);
         if busy {
@@ -165,6 +167,7 @@ impl Monitor {
     fn look_for_observers(&mut self, now_ns: u64) -> u64 {
         let wanted = Wanted {
             sums: probe::ledger_armed() || probe::monitor_armed(),
+            pools: probe::pool_armed(),
             stalls: probe::parked_armed() || probe::stall_armed() || probe::unstall_armed(),
         };
         if wanted == Wanted::default() && !probe::task_armed() {

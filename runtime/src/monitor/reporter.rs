@@ -4,17 +4,19 @@
 //! clock and no probe. Everything is level-triggered: changes at once, everything else again
 //! within two seconds, so that an observer who comes late, or loses hits, is right soon.
 //!
-//! **How many.** At most [`MAX_HITS_PER_TICK`], in the order sites, pairs, ends of stalls,
+//! **How many.** At most [`MAX_HITS_PER_TICK`], in the order sites, pools, pairs, ends of stalls,
 //! stalls. Each group leaves a little for those after it, so none starves. Stalls get as many
 //! names as can be repeated in two seconds beside the other groups; `parked` counts all.
 
 use super::names::Name;
 use super::pairs::Count;
+use super::pools::Pools;
 use super::rotation::Pace;
 use super::scan::{Scan, Stalls, Threshold};
 use super::sites::Sites;
 use super::source::Source;
 use crate::ledger::{Sums, stall};
+use crate::pool::PoolSums;
 use runtime_abi::{MAX_HITS_PER_TICK, MAX_NAMED_STALLS, Reason};
 
 /// Hits in two seconds that can be planned with: a tenth less than the bound.
@@ -41,6 +43,10 @@ const LEFT_BY_SITES: usize = 96;
 const LEFT_BY_PAIRS: usize = 48;
 const LEFT_BY_ENDS: usize = 24;
 
+/// Pools that are reported in one tick at most: few programs have more than a handful, and those
+/// of up to 800 sites still come round in two seconds.
+const MOST_POOLS: usize = 48;
+
 /// One report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Hit {
@@ -48,6 +54,8 @@ pub(super) enum Hit {
     Monitor { live: u64 },
     /// A site's counters.
     Ledger { site: u32, sums: Sums },
+    /// The object pools of a site.
+    Pool { site: u32, sums: PoolSums },
     /// The stalled tasks of a site and reason.
     Parked {
         site: u32,
@@ -65,6 +73,8 @@ pub(super) enum Hit {
 pub(super) struct Wanted {
     /// `ledger` or `monitor`.
     pub sums: bool,
+    /// `pool`.
+    pub pools: bool,
     /// `parked`, `stall` or `unstall`.
     pub stalls: bool,
 }
@@ -74,6 +84,7 @@ pub(super) struct Wanted {
 pub(super) struct Reporter {
     tick: u32,
     sites: Sites,
+    pools: Pools,
     scan: Scan,
     stalls: Stalls,
 }
@@ -93,6 +104,9 @@ impl Reporter {
         if wanted.sums {
             self.sites.look(self.tick, self.pace(), source);
         }
+        if wanted.pools {
+            self.pools.look(self.tick, self.pace(), source);
+        }
         if wanted.stalls {
             let period = stall::ticks_of(stall_period_ns);
             self.look_for_stalls(
@@ -108,7 +122,7 @@ impl Reporter {
 
     fn look_for_stalls(&mut self, threshold: Threshold, source: &impl Source) {
         // Sites and pairs may all change every second: twice in a rotation.
-        let others = 2 * (self.sites.len() + self.stalls.pairs.len());
+        let others = 2 * (self.sites.len() + self.pools.len() + self.stalls.pairs.len());
         let left = HITS_PER_ROTATION.saturating_sub(others);
         self.stalls
             .names
@@ -120,7 +134,8 @@ impl Reporter {
     }
 
     fn pace(&self) -> Pace {
-        let all = self.sites.len() + self.stalls.pairs.len() + self.stalls.names.len();
+        let all =
+            self.sites.len() + self.pools.len() + self.stalls.pairs.len() + self.stalls.names.len();
         if all <= FEW {
             Pace::Eager
         } else {
@@ -147,6 +162,10 @@ impl Reporter {
             self.sites
                 .next(tick)
                 .map(|(site, sums)| Hit::Ledger { site, sums })
+        });
+        budget -= fill(hits, budget.min(MOST_POOLS), || {
+            let (site, sums) = self.pools.next(tick)?;
+            Some(Hit::Pool { site, sums })
         });
         let share = budget - (ends + stalls).min(LEFT_BY_PAIRS);
         budget -= fill(hits, share, || {

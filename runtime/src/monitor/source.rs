@@ -2,6 +2,7 @@
 
 use crate::ledger::stall::{self, ParkWord};
 use crate::ledger::{self, Counter, Sums};
+use crate::pool::{self, PoolSums};
 use crate::{site, task};
 
 /// Everything that the reporter reads.
@@ -17,6 +18,9 @@ pub(super) trait Source {
 
     /// Moves whenever a growth is counted at any site.
     fn growth_epoch(&self) -> u64;
+
+    /// The sums of every site with object pools.
+    fn pools(&self) -> impl IntoIterator<Item = (u32, PoolSums)>;
 
     /// One more than the highest slot ever used.
     fn slots(&self) -> u32;
@@ -61,6 +65,10 @@ impl Source for Process {
 
     fn growth_epoch(&self) -> u64 {
         ledger::growth_epoch()
+    }
+
+    fn pools(&self) -> impl IntoIterator<Item = (u32, PoolSums)> {
+        pool::sums()
     }
 
     fn slots(&self) -> u32 {

@@ -113,6 +113,12 @@ impl Worker {
         self.shared
     }
 
+    /// Its place among the runtime's workers.
+    #[inline]
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
     #[inline]
     pub(crate) fn current(&self) -> Option<&'static Record> {
         self.current.get()

@@ -10,6 +10,7 @@ use super::pairs::Count;
 use super::reporter::{Hit, Reporter, Wanted};
 use super::source::Source;
 use crate::ledger::{COUNTERS, Counter, Sums};
+use crate::pool::PoolSums;
 use model::{Model, Slot};
 use proptest::prelude::*;
 use runtime_abi::{Class, MAX_HITS_PER_TICK, Reason};
@@ -19,6 +20,7 @@ const TICK_NS: u64 = 100_000_000;
 const STALL_PERIOD_NS: u64 = 1_000_000_000;
 const WANTED: Wanted = Wanted {
     sums: true,
+    pools: true,
     stalls: true,
 };
 
@@ -29,6 +31,7 @@ const ROTATION: u32 = 20;
 #[derive(Debug, Default, PartialEq)]
 struct Picture {
     ledger: BTreeMap<u32, Sums>,
+    pools: BTreeMap<u32, PoolSums>,
     parked: BTreeMap<(u32, Reason), u64>,
     stalls: BTreeSet<u64>,
     live: u64,
@@ -44,6 +47,7 @@ impl Picture {
                 picture.ledger.insert(site, sums);
             }
         }
+        picture.pools = model.pools.iter().copied().collect();
         for (slot, reason) in model.stalled() {
             *picture.parked.entry((slot.site, reason)).or_default() += 1;
             let service = slot.site % 2 == 1;
@@ -64,6 +68,9 @@ impl Picture {
             Hit::Monitor { live } => self.live = live,
             Hit::Ledger { site, sums } => {
                 self.ledger.insert(site, sums);
+            }
+            Hit::Pool { site, sums } => {
+                self.pools.insert(site, sums);
             }
             Hit::Parked {
                 site,
@@ -132,9 +139,10 @@ fn order(hit: &Hit) -> u32 {
     match hit {
         Hit::Monitor { .. } => 0,
         Hit::Ledger { .. } => 1,
-        Hit::Parked { .. } => 2,
-        Hit::Unstall { .. } => 3,
-        Hit::Stall { .. } => 4,
+        Hit::Pool { .. } => 2,
+        Hit::Parked { .. } => 3,
+        Hit::Unstall { .. } => 4,
+        Hit::Stall { .. } => 5,
     }
 }
 
@@ -142,6 +150,7 @@ fn order(hit: &Hit) -> u32 {
 enum Step {
     Count(usize, usize, u64),
     Site,
+    Pool(usize, PoolSums),
     Slots(usize),
     Park(usize, u32, Reason),
     Unpark(usize),
@@ -153,6 +162,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (index(), 0..COUNTERS, 1..9_u64).prop_map(|(s, c, n)| Step::Count(s, c, n)),
         1 => Just(Step::Site),
+        1 => (0..60_usize, 0..9_u64, 0..9_u64).prop_map(|(place, hits, misses)| {
+            Step::Pool(place, PoolSums { retained_bytes: hits ^ misses, hits, misses })
+        }),
         1 => (1..40_usize).prop_map(Step::Slots),
         6 => (index(), any::<u32>(), 0..16_u64)
             .prop_map(|(slot, site, r)| Step::Park(slot, site, Reason::from_code(r).unwrap())),
@@ -182,6 +194,10 @@ fn take(run: &mut Run, step: Step) {
             model.count(site % sites, ALL_COUNTERS[counter], delta);
         }
         Step::Site => model.sites.push([0; COUNTERS]),
+        Step::Pool(place, sums) => match model.pools.get_mut(place) {
+            Some(pool) => pool.1 = sums,
+            None => model.pools.push((model.pools.len() as u32, sums)),
+        },
         Step::Slots(more) => model.slots.resize(slots + more, Slot::default()),
         Step::Park(slot, site, reason) => model.park(slot % slots, site % sites as u32, reason),
         Step::Unpark(slot) => model.unpark(slot % slots),
@@ -273,15 +289,17 @@ fn four_thousand_still_sites_with_stalls_are_all_repeated_in_two_seconds() {
         }
     }
     let told = |kind| last.keys().filter(|subject| subject.0 == kind).count();
-    assert_eq!((told(1), told(2)), (count, count));
-    assert!((256..=count).contains(&told(4)), "{} names", told(4));
+    assert_eq!((told(1), told(3)), (count, count));
+    assert!((256..=count).contains(&told(5)), "{} names", told(5));
 }
 
 /// What a hit is about.
 fn subject(hit: Hit) -> (u32, u64) {
     let id = match hit {
         Hit::Monitor { .. } => 0,
-        Hit::Ledger { site, .. } | Hit::Parked { site, .. } => u64::from(site),
+        Hit::Ledger { site, .. } | Hit::Pool { site, .. } | Hit::Parked { site, .. } => {
+            u64::from(site)
+        }
         Hit::Unstall { name, .. } | Hit::Stall { name, .. } => name.task,
     };
     (order(&hit), id)

@@ -4,6 +4,7 @@ use super::STALL_PERIOD_NS;
 use crate::ledger::stall::{self, ParkWord};
 use crate::ledger::{COUNTERS, Counter, Sums};
 use crate::monitor::source::{Parked, Source};
+use crate::pool::PoolSums;
 use runtime_abi::Reason;
 
 /// A process that does what it is told. Odd sites are services.
@@ -13,6 +14,7 @@ pub(super) struct Model {
     pub(super) sites: Vec<[u64; COUNTERS]>,
     growth_epoch: u64,
     pub(super) slots: Vec<Slot>,
+    pub(super) pools: Vec<(u32, PoolSums)>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -37,6 +39,10 @@ impl Source for Model {
 
     fn growth_epoch(&self) -> u64 {
         self.growth_epoch
+    }
+
+    fn pools(&self) -> impl IntoIterator<Item = (u32, PoolSums)> {
+        self.pools.clone()
     }
 
     fn slots(&self) -> u32 {
