@@ -92,6 +92,7 @@ mod builder;
 pub mod cancel;
 pub mod chan;
 mod context;
+pub mod introspect;
 mod ledger;
 mod monitor;
 pub mod pool;

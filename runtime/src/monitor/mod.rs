@@ -90,6 +90,12 @@ pub(crate) fn deregister(id: WatchId) {
     }
 }
 
+/// The numbers of all runtimes now.
+#[must_use]
+pub(crate) fn gauges() -> Gauges {
+    watches().gauges()
+}
+
 /// Makes the monitor look at once. Cheap; callable from anywhere but a signal handler.
 pub(crate) fn kick() {
     if let Some(monitor) = MONITOR.get() {

@@ -257,7 +257,7 @@ mod tests {
                     });
                 }
             });
-            assert_eq!(total.into_inner(), numbers.iter().sum());
+            assert_eq!(total.into_inner(), numbers.iter().sum::<u64>());
         });
     }
 

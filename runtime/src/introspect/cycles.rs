@@ -1,0 +1,103 @@
+//! Tasks that wait for each other.
+//!
+//! A task that is parked on a mutex, a lock or a join waits for one task, its owner: an edge. Each
+//! task has at most one, so following them ends at a task that waits for nobody, or comes back:
+//! a cycle. Owners of other parks (the last that used the other end of a channel) say who is
+//! likely to be waited for, not who must be, and make no edge.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use super::{Task, tasks};
+use crate::{Reason, TaskId};
+
+/// Tasks of which each waits for what the next one holds, and the last for what the first does.
+#[derive(Clone, Debug)]
+pub struct Cycle {
+    tasks: Vec<Task>,
+}
+
+/// The cycles among the tasks of the process: deadlocks.
+///
+/// A task knows who held its lock when it parked. Where others queue for the same lock, it may have
+/// changed hands since without the task being told, so a cycle of locks is a strong suspicion; one
+/// that is there again a second later, with parks as old as that, nearly always is a deadlock. A
+/// cycle of joins is certain.
+#[must_use]
+pub fn cycles() -> Vec<Cycle> {
+    of(&tasks())
+}
+
+pub(super) fn of(tasks: &[Task]) -> Vec<Cycle> {
+    let waiting: HashMap<TaskId, &Task> = tasks
+        .iter()
+        .filter(|task| waits_for(task).is_some())
+        .map(|task| (task.id, task))
+        .collect();
+    let mut cycles = Vec::new();
+    // On which walk a task was met.
+    let mut met = HashMap::<TaskId, usize>::new();
+    for (walk, start) in tasks.iter().enumerate() {
+        let mut next = waiting.get(&start.id).copied();
+        while let Some(task) = next {
+            if let Some(&before) = met.get(&task.id) {
+                if before == walk {
+                    cycles.push(Cycle::from(task, &waiting));
+                }
+                break;
+            }
+            met.insert(task.id, walk);
+            next = waits_for(task).and_then(|owner| waiting.get(&owner).copied());
+        }
+    }
+    cycles
+}
+
+/// Whom the task must wait for.
+fn waits_for(task: &Task) -> Option<TaskId> {
+    let park = task.park?;
+    let is_certain = matches!(park.reason, Reason::Mutex | Reason::Rwlock | Reason::Join);
+    (is_certain && !park.owner.is_none()).then_some(park.owner)
+}
+
+impl Cycle {
+    /// The cycle that goes through this task.
+    fn from(first: &Task, waiting: &HashMap<TaskId, &Task>) -> Self {
+        let next = |task: &&Task| {
+            let owner = waits_for(task)?;
+            let next = waiting.get(&owner).copied()?;
+            (next.id != first.id).then_some(next)
+        };
+        let tasks = std::iter::successors(Some(first), next);
+        Self {
+            tasks: tasks.copied().collect(),
+        }
+    }
+
+    /// The tasks, each of which waits for the next.
+    #[must_use]
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+}
+
+impl fmt::Display for Cycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("deadlock: ")?;
+        for task in &self.tasks {
+            write!(f, "task {} (by {})", task.id, task.site)?;
+            if let Some(park) = task.park {
+                write!(f, " waits for the {}", park.reason.name())?;
+                if park.reason == Reason::Join {
+                    write!(f, " of ")?;
+                } else {
+                    write!(f, " at {:#x} of ", park.resource)?;
+                }
+            }
+        }
+        match self.tasks.first() {
+            Some(first) => write!(f, "task {}", first.id),
+            None => Ok(()),
+        }
+    }
+}

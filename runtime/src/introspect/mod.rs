@@ -1,0 +1,262 @@
+//! What the process's tasks are doing, asked from inside.
+//!
+//! The same truth that observers see from outside, without privileges: [`tasks`] says of each
+//! task what it waits for and since when, [`sites`] has the counters of every line that spawns,
+//! [`metrics`] the process's totals. [`Dump`] is all tasks as text, equal ones together;
+//! [`cycles`] finds tasks that wait for each other.
+//!
+//! All of it is about the whole process, whatever the number of runtimes in it, and costs the
+//! tasks nothing. Numbers are read one after the other while tasks go on: each is true, of about
+//! the same moment.
+//!
+//! ```
+//! use runtime::{Reason, Runtime, chan, introspect, spawn, yield_now};
+//!
+//! Runtime::run(|| {
+//!     let (sender, receiver) = chan::bounded::<u32>(1);
+//!     let waiting = spawn(move || receiver.recv());
+//!     let is_parked = |task: &introspect::Task| {
+//!         task.id() == waiting.id() && task.park().is_some_and(|p| p.reason() == Reason::ChanRecv)
+//!     };
+//!     while !introspect::tasks().iter().any(is_parked) {
+//!         yield_now();
+//!     }
+//!     println!("{}", introspect::Dump::new());
+//!     drop(sender);
+//!     waiting.join().unwrap().unwrap_err();
+//! });
+//! ```
+
+mod cycles;
+mod dump;
+
+use std::time::Duration;
+
+pub use cycles::{Cycle, cycles};
+pub use dump::Dump;
+pub use runtime_abi::TaskState as State;
+
+use crate::ledger::{self, Counter, stall};
+use crate::monitor;
+use crate::site::{self, Site};
+use crate::task::table::{self, ParkSnapshot, TaskSnapshot};
+use crate::{Reason, TaskId, stack};
+
+/// One task, as it was when it was looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    id: TaskId,
+    site: &'static Site,
+    state: State,
+    park: Option<Park>,
+}
+
+/// What a task waits for.
+#[derive(Clone, Copy, Debug)]
+pub struct Park {
+    reason: Reason,
+    resource: u64,
+    owner: TaskId,
+    since: Duration,
+}
+
+/// A line that spawns tasks, with what became of them.
+#[derive(Clone, Copy, Debug)]
+pub struct SiteCounts {
+    site: &'static Site,
+    /// Tasks that have not ended.
+    pub live: u64,
+    /// Tasks spawned, ever; the other counters are of ever, too.
+    pub spawned: u64,
+    /// Tasks that returned.
+    pub returned: u64,
+    /// Tasks that panicked.
+    pub panicked: u64,
+    /// Tasks that were given up.
+    pub cancelled: u64,
+    /// Parks.
+    pub parks: u64,
+    /// Yields.
+    pub yields: u64,
+    /// Times that a stack had to grow.
+    pub growths: u64,
+    /// Bytes of open stack windows of the live tasks.
+    pub stack_bytes: u64,
+}
+
+/// The process's totals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Metrics {
+    /// Tasks that have not ended.
+    pub live: u64,
+    /// Tasks in run queues.
+    pub runnable: u64,
+    /// Workers.
+    pub workers: u64,
+    /// Workers with nothing to do.
+    pub idle_workers: u64,
+    /// Processors that were taken from a worker in a blocking call, ever.
+    pub handoffs: u64,
+    /// Run queues that were stolen from, ever.
+    pub steals: u64,
+    /// Bytes of open stack windows of tasks.
+    pub stack_used_bytes: u64,
+    /// Bytes of stacks that wait for a task.
+    pub stack_cached_bytes: u64,
+}
+
+/// All tasks of the process that have not ended, by slot.
+#[must_use]
+pub fn tasks() -> Vec<Task> {
+    let slots = 0..table::slots();
+    slots
+        .filter_map(|slot| Some(Task::new(slot, &table::task_snapshot(slot)?)))
+        .collect()
+}
+
+/// The counters of every line that has spawned.
+#[must_use]
+pub fn sites() -> Vec<SiteCounts> {
+    let sites = (0..site::count()).filter_map(site::by_index);
+    let counts = sites.map(SiteCounts::new);
+    counts.filter(|counts| counts.spawned > 0).collect()
+}
+
+/// The process's totals.
+#[must_use]
+pub fn metrics() -> Metrics {
+    let gauges = monitor::gauges();
+    let stacks = stack::totals();
+    Metrics {
+        live: sites().iter().map(|site| site.live).sum(),
+        runnable: gauges.runnable,
+        workers: gauges.workers,
+        idle_workers: gauges.idle_workers,
+        handoffs: gauges.handoffs,
+        steals: gauges.steals,
+        stack_used_bytes: stacks.used_bytes,
+        stack_cached_bytes: stacks.cached_bytes,
+    }
+}
+
+impl Task {
+    fn new(slot: u32, snapshot: &TaskSnapshot) -> Self {
+        Self {
+            id: snapshot.task,
+            site: snapshot.site,
+            state: snapshot.state,
+            park: snapshot.park.as_ref().map(|park| Park::new(slot, park)),
+        }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// The line that spawned it: `file:line:column`.
+    #[must_use]
+    pub fn site(&self) -> String {
+        self.site.to_string()
+    }
+
+    /// The static name of its builder.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        self.site.name()
+    }
+
+    /// Whether it is declared to live and wait for ever.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.site.is_service()
+    }
+
+    /// What it does.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// What it waits for, if it is parked or in a blocking call.
+    #[must_use]
+    pub fn park(&self) -> Option<Park> {
+        self.park
+    }
+}
+
+impl Park {
+    fn new(slot: u32, snapshot: &ParkSnapshot) -> Self {
+        Self {
+            reason: snapshot.reason,
+            resource: snapshot.resource,
+            owner: snapshot.owner,
+            since: Duration::from_nanos(stall::parked_ns(slot)),
+        }
+    }
+
+    /// Why it is parked.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The address of what it waits for; 0 if there is none.
+    #[must_use]
+    pub fn resource(&self) -> u64 {
+        self.resource
+    }
+
+    /// Who holds what it waits for; [`TaskId::NONE`] if nobody, or it is not known.
+    #[must_use]
+    pub fn owner(&self) -> TaskId {
+        self.owner
+    }
+
+    /// For how long, to half a second.
+    #[must_use]
+    pub fn since(&self) -> Duration {
+        self.since
+    }
+}
+
+impl SiteCounts {
+    fn new(site: &'static Site) -> Self {
+        let sums = ledger::sum(site);
+        Self {
+            site,
+            live: sums.live(),
+            spawned: sums.get(Counter::Spawned),
+            returned: sums.get(Counter::Returned),
+            panicked: sums.get(Counter::Panicked),
+            cancelled: sums.get(Counter::Cancelled),
+            parks: sums.get(Counter::Parks),
+            yields: sums.get(Counter::Yields),
+            growths: sums.get(Counter::Growths),
+            stack_bytes: sums.get(Counter::StackBytes),
+        }
+    }
+
+    /// The line: `file:line:column`.
+    #[must_use]
+    pub fn site(&self) -> String {
+        self.site.to_string()
+    }
+
+    /// The static name of the builder there.
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        self.site.name()
+    }
+
+    /// Whether its tasks are declared to live and wait for ever.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.site.is_service()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;
