@@ -123,9 +123,6 @@ impl<'a> Run<'a> {
 
     /// The observer's tests against the real kernel.
     pub fn kernel(&self) -> Result<Verdict> {
-        if let Some(reason) = self.prepared.kernel_obstacle() {
-            return Ok(Verdict::CannotRun(reason));
-        }
         let object = match &self.prepared.object {
             Ok(object) => object,
             Err(reason) => return Ok(Verdict::CannotRun(reason.clone())),
@@ -136,9 +133,10 @@ impl<'a> Run<'a> {
 
     /// The built programs, together.
     pub fn e2e(&self) -> Result<Verdict> {
-        if let Some(reason) = self.prepared.kernel_obstacle() {
-            return Ok(Verdict::CannotRun(reason));
-        }
+        let programs = match &self.prepared.programs {
+            Ok(programs) => programs,
+            Err(reason) => return Ok(Verdict::CannotRun(reason.clone())),
+        };
         let missing = missing_programs(&self.prepared.path, &E2E_PROGRAMS);
         if !missing.is_empty() {
             return Ok(Verdict::CannotRun(format!(
@@ -146,10 +144,6 @@ impl<'a> Run<'a> {
                 missing.join(", ")
             )));
         }
-        let programs = match &self.prepared.programs {
-            Ok(programs) => programs,
-            Err(reason) => return Ok(Verdict::CannotRun(reason.clone())),
-        };
         let program = self
             .build_test("e2e")?
             .env("PARKWATCH_OBSERVER", &programs.observer)

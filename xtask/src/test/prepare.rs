@@ -44,10 +44,11 @@ impl Prepared {
         let privilege = Privilege::find();
         packages::prepare_for_tests(workspace, privilege, !options.no_install)?;
         let needs_object = layers.iter().any(|layer| layer.needs_the_kernel());
-        let object = if needs_object {
-            as_reason(kernel_object(workspace, options))
-        } else {
-            Err(UNNEEDED.to_owned())
+        let object = match kernel_obstacle(privilege) {
+            _ if !needs_object => Err(UNNEEDED.to_owned()),
+            // Nothing is built for layers that cannot run.
+            Some(reason) => Err(reason),
+            None => as_reason(kernel_object(workspace, options)),
         };
         let programs = match &object {
             Ok(object) if layers.contains(&Layer::E2e) => as_reason(programs(workspace, object)),
@@ -61,17 +62,17 @@ impl Prepared {
             programs,
         })
     }
+}
 
-    /// Why this machine cannot run tests that need root or the kernel's tracing, if it cannot.
-    pub fn kernel_obstacle(&self) -> Option<String> {
-        if self.privilege == Privilege::None {
-            return Some("it needs root: run this as root, or install sudo".to_owned());
-        }
-        if !Path::new("/sys/bus/event_source/devices/uprobe").exists() {
-            return Some("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)".to_owned());
-        }
-        None
+/// Why this machine cannot run tests that need root or the kernel's tracing, if it cannot.
+fn kernel_obstacle(privilege: Privilege) -> Option<String> {
+    if privilege == Privilege::None {
+        return Some("it needs root: run this as root, or install sudo".to_owned());
     }
+    if !Path::new("/sys/bus/event_source/devices/uprobe").exists() {
+        return Some("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)".to_owned());
+    }
+    None
 }
 
 fn kernel_object(workspace: &Workspace, options: &setup::Options) -> Result<PathBuf> {
@@ -115,6 +116,12 @@ pub fn missing_programs(path: &OsString, names: &[&'static str]) -> Vec<&'static
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernels_layers_need_a_way_to_root() {
+        let reason = kernel_obstacle(Privilege::None).unwrap();
+        assert!(reason.starts_with("it needs root"), "{reason}");
+    }
 
     #[test]
     fn finds_which_programs_are_missing() {
