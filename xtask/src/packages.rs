@@ -18,27 +18,22 @@ struct Need {
     package: &'static str,
 }
 
+const fn need(program: &'static str, package: &'static str) -> Need {
+    Need { program, package }
+}
+
 const TEST_PROGRAMS: [Need; 5] = [
-    Need {
-        program: "cc",
-        package: "gcc",
-    },
-    Need {
-        program: "readelf",
-        package: "binutils",
-    },
-    Need {
-        program: "strip",
-        package: "binutils",
-    },
-    Need {
-        program: "gdb",
-        package: "gdb",
-    },
-    Need {
-        program: "bpftrace",
-        package: "bpftrace",
-    },
+    need("cc", "gcc"),
+    need("readelf", "binutils"),
+    need("strip", "binutils"),
+    need("gdb", "gdb"),
+    need("bpftrace", "bpftrace"),
+];
+
+/// What the layer `vm` needs beside them.
+const VM_PROGRAMS: [Need; 2] = [
+    need("qemu-system-x86_64", "qemu-system-x86"),
+    need("busybox", "busybox-static"),
 ];
 
 /// Whether apt manages this machine.
@@ -77,14 +72,13 @@ pub fn install_step(
     has_apt().then(|| Step::new(format!("{say}: {}", packages.join(" ")), log, calls))
 }
 
-/// The packages whose programs the tests miss on this machine.
-pub fn missing_for_tests() -> Vec<&'static str> {
-    missing(|program| runner::find_program(program).is_some())
-}
-
-fn missing(has: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let mut packages: Vec<_> = TEST_PROGRAMS
-        .iter()
+/// The packages whose programs are missing.
+fn missing<'a>(
+    needs: impl IntoIterator<Item = &'a Need>,
+    has: impl Fn(&str) -> bool,
+) -> Vec<&'static str> {
+    let mut packages: Vec<_> = needs
+        .into_iter()
         .filter(|need| !has(need.program))
         .map(|need| need.package)
         .collect();
@@ -146,9 +140,17 @@ fn downloaded(folder: &Path) -> Result<PathBuf> {
         .context("apt-get download left no package")
 }
 
-/// Installs what the tests miss, or says what to install.
-pub fn prepare_for_tests(workspace: &Workspace, privilege: Privilege, install: bool) -> Result<()> {
-    let packages = missing_for_tests();
+/// Installs what the tests miss, or says what to install; `in_vm` is about the layer `vm`.
+pub fn prepare_for_tests(
+    workspace: &Workspace,
+    privilege: Privilege,
+    in_vm: bool,
+    install: bool,
+) -> Result<()> {
+    let vm_programs: &[Need] = if in_vm { &VM_PROGRAMS } else { &[] };
+    let packages = missing(TEST_PROGRAMS.iter().chain(vm_programs), |program| {
+        runner::find_program(program).is_some()
+    });
     if !packages.is_empty() {
         let say = "installing what the tests need";
         match install_step(say, "test-packages", &packages, privilege) {
@@ -175,6 +177,7 @@ mod tests {
 
     #[test]
     fn names_each_missing_package_once() {
+        let missing = |has: fn(&str) -> bool| missing(&TEST_PROGRAMS, has);
         assert_eq!(missing(|_| false), ["gcc", "binutils", "gdb", "bpftrace"]);
         assert_eq!(missing(|program| program != "strip"), ["binutils"]);
         assert!(missing(|_| true).is_empty());

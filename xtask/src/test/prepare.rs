@@ -24,6 +24,8 @@ pub struct Prepared {
     pub privilege: Privilege,
     /// The search path of every test, with the tools that were unpacked for this project.
     pub path: OsString,
+    /// Why the kernel and end-to-end tests cannot run on this machine, if they cannot.
+    pub kernel_obstacle: Option<String>,
     /// The kernel object, or why there is none; asked for by the layers that need it only.
     pub object: std::result::Result<PathBuf, String>,
     /// The release programs, or why there are none.
@@ -42,22 +44,31 @@ impl Prepared {
     /// Installs and builds what `layers` need.
     pub fn new(workspace: &Workspace, layers: &[Layer], options: &setup::Options) -> Result<Self> {
         let privilege = Privilege::find();
-        packages::prepare_for_tests(workspace, privilege, !options.no_install)?;
-        let needs_object = layers.iter().any(|layer| layer.needs_the_kernel());
-        let object = match kernel_obstacle(privilege) {
-            _ if !needs_object => Err(UNNEEDED.to_owned()),
-            // Nothing is built for layers that cannot run.
-            Some(reason) => Err(reason),
-            None => as_reason(kernel_object(workspace, options)),
+        let in_vm = layers.contains(&Layer::Vm);
+        packages::prepare_for_tests(workspace, privilege, in_vm, !options.no_install)?;
+        let kernel_obstacle = kernel_obstacle(privilege);
+        // Nothing is built for layers that cannot run.
+        let can_run = |layer: &Layer| match layer {
+            Layer::Vm => true,
+            _ => layer.needs_the_kernel() && kernel_obstacle.is_none(),
         };
+        let object = if layers.iter().any(can_run) {
+            as_reason(kernel_object(workspace, options))
+        } else {
+            Err(UNNEEDED.to_owned())
+        };
+        let starts_programs = |layer: &Layer| can_run(layer) && *layer != Layer::Kernel;
         let programs = match &object {
-            Ok(object) if layers.contains(&Layer::E2e) => as_reason(programs(workspace, object)),
+            Ok(object) if layers.iter().any(starts_programs) => {
+                as_reason(programs(workspace, object))
+            }
             Ok(_) => Err(UNNEEDED.to_owned()),
             Err(reason) => Err(reason.clone()),
         };
         Ok(Self {
             privilege,
             path: search_path(workspace),
+            kernel_obstacle,
             object,
             programs,
         })
