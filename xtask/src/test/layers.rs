@@ -46,7 +46,8 @@ impl<'a> Run<'a> {
     }
 
     /// `cargo test` on the plain members; the runtime's tests again in release, because some
-    /// mistakes around a context switch exist only in optimised code.
+    /// mistakes around a context switch exist only in optimised code, and what a disarmed probe is
+    /// in machine code.
     pub fn unit(&self) -> Result<Verdict> {
         let release = [
             "test",
@@ -54,7 +55,10 @@ impl<'a> Run<'a> {
             "--release",
             "--package",
             "runtime",
+            "--package",
+            "probe-cost",
             "--lib",
+            "--bins",
             "--tests",
         ];
         let plain = self
