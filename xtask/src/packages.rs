@@ -94,23 +94,38 @@ pub fn prometheus_folder(workspace: &Workspace) -> Option<PathBuf> {
     (!on_path).then(|| workspace.tools().join("prometheus/usr/bin"))
 }
 
-/// Makes sure that `prometheus` and `promtool` can be run.
-pub fn unpack_prometheus(workspace: &Workspace) -> Result<()> {
-    let Some(folder) = prometheus_folder(workspace) else {
-        return Ok(());
-    };
-    if ["prometheus", "promtool"]
-        .iter()
-        .all(|name| runner::is_executable(&folder.join(name)))
-    {
-        return Ok(());
-    }
+/// Whether `prometheus` or `promtool` is neither on the path nor unpacked yet.
+fn lacks_prometheus(workspace: &Workspace) -> bool {
+    prometheus_folder(workspace).is_some_and(|folder| {
+        ["prometheus", "promtool"]
+            .iter()
+            .any(|name| !runner::is_executable(&folder.join(name)))
+    })
+}
+
+/// Unpacks `prometheus` and `promtool`.
+fn unpack_prometheus(workspace: &Workspace, privilege: Privilege) -> Result<()> {
     let into = workspace.tools().join("prometheus");
     let download = workspace.tools().join("prometheus-download");
     std::fs::create_dir_all(&download).context("creating the folder for Prometheus")?;
+    // A fresh machine has no lists of packages yet.
+    if !available("prometheus")
+        && let Some(step) = lists_step(privilege)
+    {
+        step.perform(workspace)?;
+    }
     prometheus_step(&download).perform(workspace)?;
     unpack_step(&downloaded(&download)?, &into).perform(workspace)?;
     std::fs::remove_dir_all(&download).context("removing the downloaded package")
+}
+
+fn lists_step(privilege: Privilege) -> Option<Step> {
+    let call = privilege.raise(Invocation::new("apt-get").arg("update"))?;
+    Some(Step::new(
+        "reading the lists of packages",
+        "package-lists",
+        vec![call],
+    ))
 }
 
 fn prometheus_step(download: &Path) -> Step {
@@ -162,11 +177,12 @@ pub fn prepare_for_tests(
             ),
         }
     }
-    if install
-        && has_apt()
-        && let Err(error) = unpack_prometheus(workspace)
-    {
-        plan::say(&format!("no Prometheus: {error:#}"));
+    if lacks_prometheus(workspace) {
+        if !install || !has_apt() {
+            println!("missing for the tests: prometheus and promtool on the search path");
+        } else if let Err(error) = unpack_prometheus(workspace, privilege) {
+            plan::say(&format!("no Prometheus: {error:#}"));
+        }
     }
     Ok(())
 }
@@ -181,6 +197,22 @@ mod tests {
         assert_eq!(missing(|_| false), ["gcc", "binutils", "gdb", "bpftrace"]);
         assert_eq!(missing(|program| program != "strip"), ["binutils"]);
         assert!(missing(|_| true).is_empty());
+    }
+
+    #[test]
+    fn an_unpacked_prometheus_is_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::at(folder.path());
+        let Some(unpacked) = prometheus_folder(&workspace) else {
+            assert!(!lacks_prometheus(&workspace), "it is on the path");
+            return;
+        };
+        assert!(lacks_prometheus(&workspace));
+        std::fs::create_dir_all(&unpacked).unwrap();
+        for name in ["prometheus", "promtool"] {
+            std::os::unix::fs::symlink("/bin/sh", unpacked.join(name)).unwrap();
+        }
+        assert!(!lacks_prometheus(&workspace));
     }
 
     #[test]
