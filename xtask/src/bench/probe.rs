@@ -117,8 +117,10 @@ fn render(results: &Results) -> String {
     for row in &results.rows {
         let _ = writeln!(text, "{}", line(row));
     }
-    let code = results.instructions.join("`, `");
-    let _ = writeln!(text, "\nIn machine code the probe is `{code}`.");
+    if !results.instructions.is_empty() {
+        let code = results.instructions.join("`, `");
+        let _ = writeln!(text, "\nIn machine code the probe is `{code}`.");
+    }
     if results.disturbed > 0 {
         let _ = writeln!(
             text,
