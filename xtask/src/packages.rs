@@ -18,27 +18,22 @@ struct Need {
     package: &'static str,
 }
 
+const fn need(program: &'static str, package: &'static str) -> Need {
+    Need { program, package }
+}
+
 const TEST_PROGRAMS: [Need; 5] = [
-    Need {
-        program: "cc",
-        package: "gcc",
-    },
-    Need {
-        program: "readelf",
-        package: "binutils",
-    },
-    Need {
-        program: "strip",
-        package: "binutils",
-    },
-    Need {
-        program: "gdb",
-        package: "gdb",
-    },
-    Need {
-        program: "bpftrace",
-        package: "bpftrace",
-    },
+    need("cc", "gcc"),
+    need("readelf", "binutils"),
+    need("strip", "binutils"),
+    need("gdb", "gdb"),
+    need("bpftrace", "bpftrace"),
+];
+
+/// What the layer `vm` needs beside them.
+const VM_PROGRAMS: [Need; 2] = [
+    need("qemu-system-x86_64", "qemu-system-x86"),
+    need("busybox", "busybox-static"),
 ];
 
 /// Whether apt manages this machine.
@@ -77,14 +72,13 @@ pub fn install_step(
     has_apt().then(|| Step::new(format!("{say}: {}", packages.join(" ")), log, calls))
 }
 
-/// The packages whose programs the tests miss on this machine.
-pub fn missing_for_tests() -> Vec<&'static str> {
-    missing(|program| runner::find_program(program).is_some())
-}
-
-fn missing(has: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let mut packages: Vec<_> = TEST_PROGRAMS
-        .iter()
+/// The packages whose programs are missing.
+fn missing<'a>(
+    needs: impl IntoIterator<Item = &'a Need>,
+    has: impl Fn(&str) -> bool,
+) -> Vec<&'static str> {
+    let mut packages: Vec<_> = needs
+        .into_iter()
         .filter(|need| !has(need.program))
         .map(|need| need.package)
         .collect();
@@ -100,23 +94,38 @@ pub fn prometheus_folder(workspace: &Workspace) -> Option<PathBuf> {
     (!on_path).then(|| workspace.tools().join("prometheus/usr/bin"))
 }
 
-/// Makes sure that `prometheus` and `promtool` can be run.
-pub fn unpack_prometheus(workspace: &Workspace) -> Result<()> {
-    let Some(folder) = prometheus_folder(workspace) else {
-        return Ok(());
-    };
-    if ["prometheus", "promtool"]
-        .iter()
-        .all(|name| runner::is_executable(&folder.join(name)))
-    {
-        return Ok(());
-    }
+/// Whether `prometheus` or `promtool` is neither on the path nor unpacked yet.
+fn lacks_prometheus(workspace: &Workspace) -> bool {
+    prometheus_folder(workspace).is_some_and(|folder| {
+        ["prometheus", "promtool"]
+            .iter()
+            .any(|name| !runner::is_executable(&folder.join(name)))
+    })
+}
+
+/// Unpacks `prometheus` and `promtool`.
+fn unpack_prometheus(workspace: &Workspace, privilege: Privilege) -> Result<()> {
     let into = workspace.tools().join("prometheus");
     let download = workspace.tools().join("prometheus-download");
     std::fs::create_dir_all(&download).context("creating the folder for Prometheus")?;
+    // A fresh machine has no lists of packages yet.
+    if !available("prometheus")
+        && let Some(step) = lists_step(privilege)
+    {
+        step.perform(workspace)?;
+    }
     prometheus_step(&download).perform(workspace)?;
     unpack_step(&downloaded(&download)?, &into).perform(workspace)?;
     std::fs::remove_dir_all(&download).context("removing the downloaded package")
+}
+
+fn lists_step(privilege: Privilege) -> Option<Step> {
+    let call = privilege.raise(Invocation::new("apt-get").arg("update"))?;
+    Some(Step::new(
+        "reading the lists of packages",
+        "package-lists",
+        vec![call],
+    ))
 }
 
 fn prometheus_step(download: &Path) -> Step {
@@ -146,9 +155,17 @@ fn downloaded(folder: &Path) -> Result<PathBuf> {
         .context("apt-get download left no package")
 }
 
-/// Installs what the tests miss, or says what to install.
-pub fn prepare_for_tests(workspace: &Workspace, privilege: Privilege, install: bool) -> Result<()> {
-    let packages = missing_for_tests();
+/// Installs what the tests miss, or says what to install; `in_vm` is about the layer `vm`.
+pub fn prepare_for_tests(
+    workspace: &Workspace,
+    privilege: Privilege,
+    in_vm: bool,
+    install: bool,
+) -> Result<()> {
+    let vm_programs: &[Need] = if in_vm { &VM_PROGRAMS } else { &[] };
+    let packages = missing(TEST_PROGRAMS.iter().chain(vm_programs), |program| {
+        runner::find_program(program).is_some()
+    });
     if !packages.is_empty() {
         let say = "installing what the tests need";
         match install_step(say, "test-packages", &packages, privilege) {
@@ -160,11 +177,12 @@ pub fn prepare_for_tests(workspace: &Workspace, privilege: Privilege, install: b
             ),
         }
     }
-    if install
-        && has_apt()
-        && let Err(error) = unpack_prometheus(workspace)
-    {
-        plan::say(&format!("no Prometheus: {error:#}"));
+    if lacks_prometheus(workspace) {
+        if !install || !has_apt() {
+            println!("missing for the tests: prometheus and promtool on the search path");
+        } else if let Err(error) = unpack_prometheus(workspace, privilege) {
+            plan::say(&format!("no Prometheus: {error:#}"));
+        }
     }
     Ok(())
 }
@@ -175,9 +193,26 @@ mod tests {
 
     #[test]
     fn names_each_missing_package_once() {
+        let missing = |has: fn(&str) -> bool| missing(&TEST_PROGRAMS, has);
         assert_eq!(missing(|_| false), ["gcc", "binutils", "gdb", "bpftrace"]);
         assert_eq!(missing(|program| program != "strip"), ["binutils"]);
         assert!(missing(|_| true).is_empty());
+    }
+
+    #[test]
+    fn an_unpacked_prometheus_is_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let workspace = Workspace::at(folder.path());
+        let Some(unpacked) = prometheus_folder(&workspace) else {
+            assert!(!lacks_prometheus(&workspace), "it is on the path");
+            return;
+        };
+        assert!(lacks_prometheus(&workspace));
+        std::fs::create_dir_all(&unpacked).unwrap();
+        for name in ["prometheus", "promtool"] {
+            std::os::unix::fs::symlink("/bin/sh", unpacked.join(name)).unwrap();
+        }
+        assert!(!lacks_prometheus(&workspace));
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     if privilege == Privilege::None {
         bail!("watching other processes needs root: run this as root, or install sudo");
     }
+    if privilege == (Privilege::Sudo { prompt: true }) {
+        plan::say("sudo will ask for your password when all is built and the observer starts");
+    }
     let observer = build::observer(workspace, &options.setup)?;
     let demo = match options.workload {
         Workload::None => None,

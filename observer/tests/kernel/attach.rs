@@ -1,14 +1,14 @@
 //! Attaching: semaphores, order, refusals.
 
 use crate::emitter::Emitter;
-use crate::{Bench, KINDS, load};
-use observer::attach::{AttachError, LinkKind, LoadOptions, Mode};
+use crate::{Bench, kinds, load};
+use observer::attach::{AttachError, LoadOptions, Mode};
 use observer::collect::Collector;
 use runtime_abi::ProbeId;
 
 #[test]
 fn the_modes_probes_are_armed_while_the_links_live() {
-    for kind in KINDS {
+    for &kind in kinds() {
         for mode in [Mode::Ledger, Mode::Events] {
             let Bench {
                 mut emitter, links, ..
@@ -38,7 +38,7 @@ fn the_modes_probes_are_armed_while_the_links_live() {
 
 #[test]
 fn a_process_that_starts_later_is_armed_too() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let bench = Bench::new(kind, Mode::Ledger);
         let path = bench.emitter.path();
         let mut later = Emitter::start_again(&path);
@@ -52,7 +52,7 @@ fn a_process_that_starts_later_is_armed_too() {
 
 #[test]
 fn a_file_that_was_deleted_after_its_start_is_attached_through_its_descriptor() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let mut emitter = Emitter::start();
         let carrier = emitter.carrier();
         std::fs::remove_file(emitter.path()).unwrap();
@@ -73,7 +73,7 @@ fn a_file_that_was_deleted_after_its_start_is_attached_through_its_descriptor() 
 fn without_a_wish_the_best_kind_of_link_is_taken() {
     let kernel = load(LoadOptions::default());
     let wanted = load(LoadOptions {
-        link: Some(LinkKind::Multi),
+        link: Some(kinds()[0]),
         ..LoadOptions::default()
     });
     assert_eq!(kernel.capabilities(), wanted.capabilities());

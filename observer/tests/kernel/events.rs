@@ -1,6 +1,6 @@
 //! The event probes (events mode).
 
-use crate::{Bench, KINDS};
+use crate::{Bench, kinds};
 use observer::attach::Mode;
 use observer_ebpf_abi::{
     EventCounts, HISTOGRAM_PARK, HISTOGRAM_WAKE, Loss, REASON_UNKNOWN, histogram_bucket,
@@ -8,7 +8,7 @@ use observer_ebpf_abi::{
 
 #[test]
 fn every_event_is_counted_once_by_site() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let mut bench = Bench::new(kind, Mode::Events);
         let emitter = &mut bench.emitter;
         emitter.fire_times("spawn", 1_000, &[1, 4096, 0]);
@@ -39,7 +39,7 @@ fn every_event_is_counted_once_by_site() {
 
 #[test]
 fn a_parks_duration_is_counted_under_the_reason_it_began_with() {
-    let mut bench = Bench::new(KINDS[0], Mode::Events);
+    let mut bench = Bench::new(kinds()[0], Mode::Events);
     let slots = [0_u64, 1, 1_023, 1_024, 5_000_000];
     for slot in slots {
         bench.emitter.fire("park", &[slot | 7 << 32, 4096, 2]);
@@ -66,7 +66,7 @@ fn a_parks_duration_is_counted_under_the_reason_it_began_with() {
 
 #[test]
 fn durations_fall_into_the_contracts_buckets() {
-    let mut bench = Bench::new(KINDS[0], Mode::Events);
+    let mut bench = Bench::new(kinds()[0], Mode::Events);
     let durations = [1, 1_023, 1_024, 2_047, 2_048, 1 << 36, 1 << 37, u64::MAX];
     for duration in durations {
         bench.emitter.fire("run", &[1, 4096, 0, duration]);
@@ -87,7 +87,7 @@ fn durations_fall_into_the_contracts_buckets() {
 
 #[test]
 fn events_of_many_threads_are_all_counted() {
-    let mut bench = Bench::new(KINDS[0], Mode::Events);
+    let mut bench = Bench::new(kinds()[0], Mode::Events);
     let path = bench.emitter.path();
     let mut second = crate::emitter::Emitter::start_again(&path);
     std::thread::scope(|scope| {

@@ -1,7 +1,7 @@
 //! An observer that is killed leaves nothing behind.
 
 use crate::emitter::{Emitter, carrier};
-use crate::{eventually, load};
+use crate::{eventually, kinds, load};
 use observer::attach::{LinkKind, LoadOptions, Mode};
 use observer::collect::Collector;
 use std::env;
@@ -14,7 +14,7 @@ const LINK: &str = "PARKWATCH_TEST_LINK";
 
 #[test]
 fn the_target_goes_on_and_is_disarmed_when_the_observer_is_killed() {
-    for link in ["multi", "perf"] {
+    for &link in kinds() {
         let mut emitter = Emitter::start();
         let mut observer = start_observer(&emitter, link);
         eventually("the observer attaches", || {
@@ -40,7 +40,7 @@ fn the_target_goes_on_and_is_disarmed_when_the_observer_is_killed() {
     }
 }
 
-fn start_observer(emitter: &Emitter, link: &str) -> Child {
+fn start_observer(emitter: &Emitter, link: LinkKind) -> Child {
     Command::new(env::current_exe().expect("this test"))
         .args([
             "--exact",
@@ -48,7 +48,7 @@ fn start_observer(emitter: &Emitter, link: &str) -> Child {
             "--ignored",
         ])
         .env(CARRIER, emitter.path())
-        .env(LINK, link)
+        .env(LINK, format!("{link:?}"))
         .spawn()
         .expect("this test starts itself")
 }
@@ -59,7 +59,7 @@ fn attaches_until_it_is_killed() {
     let Some(path) = env::var_os(CARRIER).map(PathBuf::from) else {
         return;
     };
-    let is_multi = env::var(LINK).is_ok_and(|link| link == "multi");
+    let is_multi = env::var(LINK).is_ok_and(|link| link == format!("{:?}", LinkKind::Multi));
     let link = Some(if is_multi {
         LinkKind::Multi
     } else {

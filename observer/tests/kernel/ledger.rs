@@ -1,12 +1,12 @@
 //! The ledger probes that report numbers.
 
-use crate::{Bench, KINDS};
+use crate::{Bench, kinds};
 use observer::attach::Mode;
 use observer_ebpf_abi::{LedgerValue, Loss, MonitorValue, ParkedKey, SiteKey};
 
 #[test]
 fn every_argument_of_a_ledger_hit_arrives() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let mut bench = Bench::new(kind, Mode::Ledger);
         let site = bench.emitter.site("src/main.rs 12 9 - 0");
         bench
@@ -37,7 +37,7 @@ fn every_argument_of_a_ledger_hit_arrives() {
 
 #[test]
 fn a_later_hit_replaces_an_earlier_one() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let mut bench = Bench::new(kind, Mode::Ledger);
         let site = bench.emitter.site("src/main.rs 12 9 - 0");
         bench.emitter.fire("ledger", &[site, 1]);
@@ -50,7 +50,7 @@ fn a_later_hit_replaces_an_earlier_one() {
 
 #[test]
 fn all_ten_arguments_of_a_monitor_hit_arrive() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let mut bench = Bench::new(kind, Mode::Ledger);
         bench
             .emitter
@@ -77,7 +77,7 @@ fn all_ten_arguments_of_a_monitor_hit_arrive() {
 
 #[test]
 fn parked_is_kept_by_site_and_reason() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     bench.emitter.fire("parked", &[4096, 2, 10, 1_000]);
     bench.emitter.fire("parked", &[4096, 5, 20, 2_000]);
     bench.emitter.fire("parked", &[4096, 2, 0, 0]);
@@ -98,7 +98,7 @@ fn parked_is_kept_by_site_and_reason() {
 
 #[test]
 fn a_pools_counters_arrive() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     let site = bench.emitter.site("src/pool.rs 3 1 buffers 0");
     bench.emitter.fire("pool", &[site, 65_536, 9, 1]);
     let pools = bench.collector.read().unwrap().pools;
@@ -111,7 +111,7 @@ fn a_pools_counters_arrive() {
 
 #[test]
 fn a_sites_text_is_copied_at_its_first_hit() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     let site = bench.emitter.site("src/accept.rs 120 17 acceptor 1");
     bench.emitter.fire("ledger", &[site, 1]);
     let key = SiteKey {
@@ -131,7 +131,7 @@ fn a_sites_text_is_copied_at_its_first_hit() {
 
 #[test]
 fn a_long_file_name_is_cut_at_its_start_by_the_kernel_too() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     for length in [1, 255, 256, 257, 1_000] {
         let file = format!("{}z", "d".repeat(length - 1));
         let site = bench
@@ -150,7 +150,7 @@ fn a_long_file_name_is_cut_at_its_start_by_the_kernel_too() {
 
 #[test]
 fn a_text_that_the_kernel_could_not_read_is_read_from_the_target() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     let site = bench.emitter.hole("- 7 8 - 0");
     bench.emitter.fire("ledger", &[site, 1]);
     let key = SiteKey {
@@ -165,7 +165,7 @@ fn a_text_that_the_kernel_could_not_read_is_read_from_the_target() {
 
 #[test]
 fn a_hit_of_another_thread_is_recorded_and_counted() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     bench.emitter.fire("monitor", &[1, 1]);
     let process = bench.collector.read().unwrap().processes[0].1;
     assert_eq!(process.monitor_tid, bench.emitter.pid());
@@ -181,7 +181,7 @@ fn a_hit_of_another_thread_is_recorded_and_counted() {
 
 #[test]
 fn hits_are_counted_per_probe_and_some_are_timed() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     bench.emitter.fire_times("monitor", 6_400, &[1]);
     let costs = bench.collector.read().unwrap().costs;
     let of = |name| {

@@ -1,13 +1,13 @@
 //! Full maps: what does not fit is counted by cause, and what is known goes on.
 
-use crate::{Bench, KINDS};
+use crate::{Bench, kinds};
 use observer::attach::Mode;
 use observer_ebpf_abi::{Loss, names};
 
 #[test]
 fn a_full_ledger_counts_what_it_refuses_and_updates_what_it_has() {
     let mut bench = Bench::with_limits(
-        KINDS[0],
+        kinds()[0],
         Mode::Ledger,
         vec![(names::LEDGER, 2), (names::SITES, 1)],
     );
@@ -54,7 +54,7 @@ fn every_full_map_has_a_counter_of_its_own() {
         names::REASONS,
     ];
     let limits = limits.into_iter().map(|map| (map, 1)).collect();
-    let mut bench = Bench::with_limits(KINDS[0], Mode::Events, limits);
+    let mut bench = Bench::with_limits(kinds()[0], Mode::Events, limits);
     for site in [4096, 8192] {
         bench.emitter.fire("parked", &[site, 1, 1, 1]);
         bench.emitter.fire("pool", &[site, 1, 1, 1]);
@@ -80,7 +80,7 @@ fn every_full_map_has_a_counter_of_its_own() {
 
 #[test]
 fn one_process_too_many_is_counted_and_not_watched() {
-    let mut bench = Bench::with_limits(KINDS[0], Mode::Ledger, vec![(names::PROCESSES, 1)]);
+    let mut bench = Bench::with_limits(kinds()[0], Mode::Ledger, vec![(names::PROCESSES, 1)]);
     let mut second = crate::emitter::Emitter::start_again(&bench.emitter.path());
     bench.emitter.fire("monitor", &[1]);
     second.fire_times("monitor", 3, &[1]);
@@ -96,7 +96,7 @@ fn one_process_too_many_is_counted_and_not_watched() {
 #[test]
 fn a_full_ring_counts_what_it_refuses() {
     // A ring's size is a multiple of the page; a record takes 104 bytes of it.
-    let mut bench = Bench::with_limits(KINDS[0], Mode::Ledger, vec![(names::RING, 4096)]);
+    let mut bench = Bench::with_limits(kinds()[0], Mode::Ledger, vec![(names::RING, 4096)]);
     bench.emitter.fire_times("stall", 1_000, &[1]);
     let losses = bench.collector.read().unwrap().losses;
     let (_, lost) = losses.iter().find(|(loss, _)| *loss == Loss::Ring).unwrap();
@@ -107,7 +107,7 @@ fn a_full_ring_counts_what_it_refuses() {
 #[test]
 fn a_burst_of_new_sites_is_stored_whole() {
     const SITES: usize = 20_000;
-    let mut bench = Bench::new(KINDS[0], Mode::Events);
+    let mut bench = Bench::new(kinds()[0], Mode::Events);
     for probe in ["ledger", "parked", "spawn"] {
         let answer = bench.emitter.ask(&format!("sweep {probe} {SITES}"));
         assert_eq!(answer, format!("fired {SITES}"));

@@ -21,9 +21,25 @@ use observer::attach::{Kernel, LinkKind, Links, LoadOptions, Mode};
 use observer::collect::Collector;
 use std::time::{Duration, Instant};
 
-/// Both kinds of links, as far as this kernel has them. `uprobe_multi` is not optional on a
-/// kernel that says it has it.
-const KINDS: [LinkKind; 2] = [LinkKind::Multi, LinkKind::Perf];
+/// The first kernel with `uprobe_multi` links.
+const FIRST_WITH_MULTI: (u32, u32) = (6, 6);
+
+/// The kinds of links that a kernel of this age has, the best one first. `uprobe_multi` is not
+/// optional where it belongs.
+fn kinds() -> &'static [LinkKind] {
+    if kernel_release() >= FIRST_WITH_MULTI {
+        &[LinkKind::Multi, LinkKind::Perf]
+    } else {
+        &[LinkKind::Perf]
+    }
+}
+
+fn kernel_release() -> (u32, u32) {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("procfs");
+    let mut numbers = release.split('.').map_while(|part| part.parse().ok());
+    let two = numbers.next().zip(numbers.next());
+    two.expect("a release begins with two numbers")
+}
 
 /// A loaded kernel, attached to an emitter, with a collector.
 struct Bench {

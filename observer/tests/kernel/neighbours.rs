@@ -1,7 +1,7 @@
 //! Others on the same probes: a second observer, a second link to the same file, bpftrace.
 
 use crate::emitter::carrier;
-use crate::{Bench, KINDS, eventually, load};
+use crate::{Bench, eventually, kinds, load};
 use observer::attach::{LoadOptions, Mode};
 use observer::collect::Collector;
 use observer_ebpf_abi::Loss;
@@ -11,8 +11,8 @@ use std::sync::mpsc::{Receiver, channel};
 
 #[test]
 fn two_observers_see_the_same_and_neither_disarms_the_other() {
-    for kind in KINDS {
-        for other_kind in KINDS {
+    for &kind in kinds() {
+        for &other_kind in kinds() {
             let mut bench = Bench::new(kind, Mode::Events);
             let other = load(LoadOptions {
                 link: Some(other_kind),
@@ -40,7 +40,7 @@ fn two_observers_see_the_same_and_neither_disarms_the_other() {
 
 #[test]
 fn a_second_link_to_one_file_counts_nothing_until_the_first_goes() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let mut bench = Bench::new(kind, Mode::Events);
         let path = bench.emitter.path().with_file_name("hard-link");
         std::fs::hard_link(bench.emitter.path(), &path).unwrap();
@@ -73,7 +73,7 @@ fn attaching_again_goes_on_where_the_last_links_ended() {
         kernel,
         collector,
         links,
-    } = Bench::new(KINDS[0], Mode::Ledger);
+    } = Bench::new(kinds()[0], Mode::Ledger);
     emitter.fire("monitor", &[1, 1]);
     drop(links);
     let _links = kernel.attach(&emitter.carrier(), Mode::Events).unwrap();
@@ -86,7 +86,7 @@ fn attaching_again_goes_on_where_the_last_links_ended() {
 #[test]
 fn bpftrace_on_the_same_probe_counts_the_same() {
     const MARK: u64 = 99;
-    let mut bench = Bench::new(KINDS[0], Mode::Events);
+    let mut bench = Bench::new(kinds()[0], Mode::Events);
     let (mut bpftrace, lines) = start_bpftrace(&bench, MARK);
     eventually("bpftrace sees a hit", || {
         bench.emitter.fire("spawn", &[MARK, 8192, 0]);

@@ -1,12 +1,12 @@
 //! Incarnations: what begins one, what ends one, what is left behind.
 
-use crate::{Bench, KINDS, eventually, incarnation};
+use crate::{Bench, eventually, incarnation, kinds};
 use observer::attach::Mode;
 use observer_ebpf_abi::incarnation_tgid;
 
 #[test]
 fn an_exit_takes_the_process_away() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     bench.emitter.fire("monitor", &[1]);
     let (pid, first) = (bench.emitter.pid(), bench.incarnation());
     assert_eq!(incarnation_tgid(first), pid);
@@ -17,7 +17,7 @@ fn an_exit_takes_the_process_away() {
 
 #[test]
 fn an_exec_ends_the_incarnation_and_the_next_hit_begins_another() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     bench.emitter.fire("monitor", &[1, 1]);
     let first = bench.incarnation();
     bench.emitter.send("exec");
@@ -34,7 +34,7 @@ fn an_exec_ends_the_incarnation_and_the_next_hit_begins_another() {
 
 #[test]
 fn what_is_forgotten_is_gone_from_every_map_and_nothing_else_is() {
-    let mut bench = Bench::new(KINDS[0], Mode::Events);
+    let mut bench = Bench::new(kinds()[0], Mode::Events);
     fire_everything(&mut bench);
     let first = bench.incarnation();
     bench.emitter.send("exec");

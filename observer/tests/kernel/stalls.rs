@@ -1,6 +1,6 @@
 //! Records in the ring.
 
-use crate::{Bench, KINDS};
+use crate::{Bench, kinds};
 use observer::attach::Mode;
 use observer::collect::Ring;
 use observer_ebpf_abi::{
@@ -57,7 +57,7 @@ impl Reader {
 
 #[test]
 fn stalls_and_their_ends_arrive_in_order_with_all_arguments() {
-    for kind in KINDS {
+    for &kind in kinds() {
         let mut bench = Bench::new(kind, Mode::Ledger);
         let mut reader = Reader::new(&mut bench);
         bench
@@ -94,7 +94,7 @@ fn stalls_and_their_ends_arrive_in_order_with_all_arguments() {
 
 #[test]
 fn fork_exec_and_exit_of_a_known_process_are_reported() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     let mut reader = Reader::new(&mut bench);
     bench.emitter.fire("monitor", &[1]);
     let first = bench.incarnation();
@@ -115,7 +115,7 @@ fn fork_exec_and_exit_of_a_known_process_are_reported() {
 
 #[test]
 fn a_new_thread_is_no_fork() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     let mut reader = Reader::new(&mut bench);
     bench.emitter.fire("monitor", &[1]);
     bench.emitter.fire_elsewhere("monitor", &[1]);
@@ -125,7 +125,7 @@ fn a_new_thread_is_no_fork() {
 
 #[test]
 fn an_exec_of_an_unknown_process_is_reported_without_an_incarnation() {
-    let mut bench = Bench::new(KINDS[0], Mode::Ledger);
+    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     let mut reader = Reader::new(&mut bench);
     bench.emitter.send("exec");
     bench.emitter.wait_until_ready();

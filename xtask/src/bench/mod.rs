@@ -1,9 +1,9 @@
 //! `cargo xtask bench`: what the runtime costs beside its peers, and what being observed costs.
 //!
-//! Three parts: `peers` (ours, tokio and may), `observed` (each of ours unobserved against each
-//! mode of the observer) and `monitor` (the price of the monitor's thread). Each prints a Markdown
-//! table with its conditions and keeps it in `target/bench/`, anew after each row, so that a run
-//! that is ended early leaves what it had.
+//! Four parts: `peers` (ours, tokio and may), `probe` (a probe that nobody listens to), `observed`
+//! (each of ours unobserved against each mode of the observer) and `monitor` (the price of the
+//! monitor's thread). Each prints a Markdown table with its conditions and keeps it in
+//! `target/bench/`, anew after each row, so that a run that is ended early leaves what it had.
 
 mod conditions;
 mod conversation;
@@ -12,6 +12,7 @@ mod monitor;
 mod observed;
 mod pairs;
 mod peers;
+mod probe;
 mod semaphores;
 mod shares;
 mod statistics;
@@ -53,10 +54,10 @@ pub struct Options {
     /// Of `peers`: how often each measurement is repeated.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// Of `observed`: how often a measurement is taken unobserved and observed.
+    /// Of `probe` and `observed`: how often each of the two sides is measured.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pairs: u32,
-    /// Of `peers` and `observed`: operations of a round, instead of each measurement's own.
+    /// Of `peers`, `probe` and `observed`: operations of a round, instead of each one's own.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Of `monitor`: how often each state is measured.
@@ -77,6 +78,8 @@ pub struct Options {
 enum Part {
     /// Ours, tokio and may, each in processes of its own.
     Peers,
+    /// A probe whose semaphore is 0: a load and a branch, in a loop without and with it.
+    Probe,
     /// Ours unobserved against observed, in one process.
     Observed,
     /// The share of a core that the monitor's thread takes.
@@ -84,10 +87,10 @@ enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 3] = [Self::Peers, Self::Observed, Self::Monitor];
+    const ALL: [Self; 4] = [Self::Peers, Self::Probe, Self::Observed, Self::Monitor];
 
     fn needs_root(self) -> bool {
-        self != Self::Peers
+        matches!(self, Self::Observed | Self::Monitor)
     }
 }
 
@@ -101,6 +104,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     for part in parts {
         match part {
             Part::Peers => peers::run(workspace, options)?,
+            Part::Probe => probe::run(workspace, options)?,
             Part::Observed => observed::run(workspace, options, &observer)?,
             Part::Monitor => monitor::run(workspace, options, &observer)?,
         }
@@ -183,8 +187,8 @@ mod tests {
     }
 
     #[test]
-    fn without_root_only_the_peers_are_measured() {
-        assert_eq!(possible(&[], false).unwrap(), [Part::Peers]);
+    fn without_root_only_what_attaches_nothing_is_measured() {
+        assert_eq!(possible(&[], false).unwrap(), [Part::Peers, Part::Probe]);
         assert!(possible(&[Part::Monitor], false).is_err());
         assert_eq!(possible(&[], true).unwrap(), Part::ALL);
         let named = [Part::Monitor, Part::Peers];

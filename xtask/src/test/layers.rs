@@ -9,7 +9,8 @@ use std::path::PathBuf;
 
 use super::Options;
 use super::outcome::{Counts, Verdict};
-use super::prepare::{Prepared, missing_programs};
+use super::prepare::{Prepared, Programs, missing_programs};
+use super::vm;
 use crate::build::OBJECT_VARIABLE;
 use crate::command::Invocation;
 use crate::runner::{self, Show};
@@ -45,7 +46,8 @@ impl<'a> Run<'a> {
     }
 
     /// `cargo test` on the plain members; the runtime's tests again in release, because some
-    /// mistakes around a context switch exist only in optimised code.
+    /// mistakes around a context switch exist only in optimised code, and what a disarmed probe is
+    /// in machine code.
     pub fn unit(&self) -> Result<Verdict> {
         let release = [
             "test",
@@ -53,7 +55,10 @@ impl<'a> Run<'a> {
             "--release",
             "--package",
             "runtime",
+            "--package",
+            "probe-cost",
             "--lib",
+            "--bins",
             "--tests",
         ];
         let plain = self
@@ -123,39 +128,58 @@ impl<'a> Run<'a> {
 
     /// The observer's tests against the real kernel.
     pub fn kernel(&self) -> Result<Verdict> {
-        if let Some(reason) = self.prepared.kernel_obstacle() {
-            return Ok(Verdict::CannotRun(reason));
+        if let Some(reason) = &self.prepared.kernel_obstacle {
+            return Ok(Verdict::CannotRun(reason.clone()));
         }
         let object = match &self.prepared.object {
             Ok(object) => object,
             Err(reason) => return Ok(Verdict::CannotRun(reason.clone())),
         };
-        let program = self.build_test("kernel")?.env(OBJECT_VARIABLE, object);
+        let program = self.test_call("kernel")?.env(OBJECT_VARIABLE, object);
         self.alone_as_root("kernel", program)
     }
 
     /// The built programs, together.
     pub fn e2e(&self) -> Result<Verdict> {
-        if let Some(reason) = self.prepared.kernel_obstacle() {
-            return Ok(Verdict::CannotRun(reason));
+        if let Some(reason) = &self.prepared.kernel_obstacle {
+            return Ok(Verdict::CannotRun(reason.clone()));
         }
-        let missing = missing_programs(&self.prepared.path, &E2E_PROGRAMS);
-        if !missing.is_empty() {
-            return Ok(Verdict::CannotRun(format!(
-                "it needs {}",
-                missing.join(", ")
-            )));
-        }
-        let programs = match &self.prepared.programs {
+        let programs = match self.programs(&E2E_PROGRAMS) {
             Ok(programs) => programs,
-            Err(reason) => return Ok(Verdict::CannotRun(reason.clone())),
+            Err(reason) => return Ok(Verdict::CannotRun(reason)),
         };
         let program = self
-            .build_test("e2e")?
+            .test_call("e2e")?
             .env("PARKWATCH_OBSERVER", &programs.observer)
             .env("PARKWATCH_TARGET", programs.examples.join("target"))
             .env("PARKWATCH_DEMO", programs.examples.join("demo"));
         self.alone_as_root("e2e", program)
+    }
+
+    /// The kernel tests on older kernels.
+    pub fn vm(&self) -> Result<Verdict> {
+        let programs = match self.programs(&vm::PROGRAMS) {
+            Ok(programs) => programs,
+            Err(reason) => return Ok(Verdict::CannotRun(reason)),
+        };
+        let programs = vm::Programs {
+            kernel: self.build_test("kernel")?,
+            e2e: self.build_test("e2e")?,
+            observer: programs.observer.clone(),
+            target: programs.examples.join("target"),
+        };
+        vm::run(self.workspace, &programs, !self.options.setup.no_install)
+    }
+
+    /// The release programs, if this machine also has those that are `needed` beside them.
+    fn programs(&self, needed: &[&'static str]) -> Result<&Programs, String> {
+        let programs = self.prepared.programs.as_ref().map_err(String::clone)?;
+        let missing = missing_programs(&self.prepared.path, needed);
+        if missing.is_empty() {
+            Ok(programs)
+        } else {
+            Err(format!("it needs {}", missing.join(", ")))
+        }
     }
 
     /// A call of cargo in the workspace.
@@ -183,9 +207,9 @@ impl<'a> Run<'a> {
         arguments
     }
 
-    /// Builds one integration test of the observer and returns a call of it. Both features are
-    /// always on, so that the two layers share one build.
-    fn build_test(&self, name: &str) -> Result<Invocation> {
+    /// Builds one integration test of the observer and returns its path. Both features are always
+    /// on, so that the layers share one build.
+    fn build_test(&self, name: &str) -> Result<PathBuf> {
         let mut call = self
             .cargo(&[
                 "test",
@@ -206,12 +230,15 @@ impl<'a> Run<'a> {
         }
         let log = format!("{name}-build");
         let finished = runner::run_checked(self.workspace, &log, &call)?;
-        let program = test_program(&finished.stdout, name)
-            .with_context(|| format!("cargo named no test program `{name}`"))?;
-        let folder = self.workspace.root.join("observer");
-        Ok(Invocation::new(program)
+        test_program(&finished.stdout, name)
+            .with_context(|| format!("cargo named no test program `{name}`"))
+    }
+
+    /// A call of an integration test of the observer, built first.
+    fn test_call(&self, name: &str) -> Result<Invocation> {
+        Ok(Invocation::new(self.build_test(name)?)
             .args(self.test_arguments())
-            .folder(folder))
+            .folder(self.workspace.root.join("observer")))
     }
 
     /// One test after another, unless the caller chose otherwise.

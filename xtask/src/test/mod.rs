@@ -6,6 +6,7 @@
 mod layers;
 mod outcome;
 mod prepare;
+mod vm;
 
 use anyhow::Result;
 use std::process::ExitCode;
@@ -21,10 +22,10 @@ use prepare::Prepared;
 #[derive(Debug, Clone, clap::Args)]
 #[group(skip)]
 pub struct Options {
-    /// The layers to run, all when none is named.
+    /// The layers to run, all but `vm` when none is named.
     #[arg(value_enum)]
     layers: Vec<Layer>,
-    /// Also run what is too long for every change.
+    /// Also run what is too long for every change, the layer `vm` among it.
     #[arg(long)]
     long: bool,
     #[command(flatten)]
@@ -47,10 +48,19 @@ pub enum Layer {
     Kernel,
     /// The built observer beside real targets, bpftrace and Prometheus.
     E2e,
+    /// The kernel tests on older kernels, in QEMU; when named, or with `--long`.
+    Vm,
 }
 
 impl Layer {
-    const ALL: [Self; 5] = [Self::Unit, Self::Model, Self::Miri, Self::Kernel, Self::E2e];
+    const ALL: [Self; 6] = [
+        Self::Unit,
+        Self::Model,
+        Self::Miri,
+        Self::Kernel,
+        Self::E2e,
+        Self::Vm,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -59,9 +69,11 @@ impl Layer {
             Self::Miri => "miri",
             Self::Kernel => "kernel",
             Self::E2e => "e2e",
+            Self::Vm => "vm",
         }
     }
 
+    /// Whether it attaches probes on this machine.
     fn needs_the_kernel(self) -> bool {
         matches!(self, Self::Kernel | Self::E2e)
     }
@@ -69,7 +81,7 @@ impl Layer {
 
 /// `cargo xtask test`.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
-    let layers = selected(&options.layers);
+    let layers = selected(&options.layers, options.long);
     let begin = Instant::now();
     let prepared = Prepared::new(workspace, &layers, &options.setup)?;
     let preparation = begin.elapsed();
@@ -90,11 +102,12 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     })
 }
 
-fn selected(named: &[Layer]) -> Vec<Layer> {
-    Layer::ALL
-        .into_iter()
-        .filter(|layer| named.is_empty() || named.contains(layer))
-        .collect()
+fn selected(named: &[Layer], long: bool) -> Vec<Layer> {
+    let wanted = |layer: &Layer| match named {
+        [] => long || *layer != Layer::Vm,
+        _ => named.contains(layer),
+    };
+    Layer::ALL.into_iter().filter(wanted).collect()
 }
 
 /// Runs one layer; what goes wrong in it never stops the others.
@@ -113,6 +126,7 @@ fn run_layer(
         Layer::Miri => run.miri(),
         Layer::Kernel => run.kernel(),
         Layer::E2e => run.e2e(),
+        Layer::Vm => run.vm(),
     }
     .unwrap_or_else(|error| Verdict::Broken(format!("{error:#}")));
     Report {
@@ -131,11 +145,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_all_layers_when_none_is_named_and_keeps_their_order() {
-        assert_eq!(selected(&[]), Layer::ALL);
+    fn runs_all_layers_but_the_long_one_when_none_is_named() {
+        assert_eq!(selected(&[], false), Layer::ALL[..5]);
+        assert_eq!(selected(&[], true), Layer::ALL);
+    }
+
+    #[test]
+    fn runs_the_named_layers_in_their_own_order() {
         assert_eq!(
-            selected(&[Layer::Kernel, Layer::Unit]),
+            selected(&[Layer::Kernel, Layer::Unit], true),
             [Layer::Unit, Layer::Kernel]
         );
+        assert_eq!(selected(&[Layer::Vm], false), [Layer::Vm]);
     }
 }

@@ -24,6 +24,8 @@ pub struct Prepared {
     pub privilege: Privilege,
     /// The search path of every test, with the tools that were unpacked for this project.
     pub path: OsString,
+    /// Why the kernel and end-to-end tests cannot run on this machine, if they cannot.
+    pub kernel_obstacle: Option<String>,
     /// The kernel object, or why there is none; asked for by the layers that need it only.
     pub object: std::result::Result<PathBuf, String>,
     /// The release programs, or why there are none.
@@ -42,36 +44,46 @@ impl Prepared {
     /// Installs and builds what `layers` need.
     pub fn new(workspace: &Workspace, layers: &[Layer], options: &setup::Options) -> Result<Self> {
         let privilege = Privilege::find();
-        packages::prepare_for_tests(workspace, privilege, !options.no_install)?;
-        let needs_object = layers.iter().any(|layer| layer.needs_the_kernel());
-        let object = if needs_object {
+        let in_vm = layers.contains(&Layer::Vm);
+        packages::prepare_for_tests(workspace, privilege, in_vm, !options.no_install)?;
+        let kernel_obstacle = kernel_obstacle(privilege);
+        // Nothing is built for layers that cannot run.
+        let can_run = |layer: &Layer| match layer {
+            Layer::Vm => true,
+            _ => layer.needs_the_kernel() && kernel_obstacle.is_none(),
+        };
+        let object = if layers.iter().any(can_run) {
             as_reason(kernel_object(workspace, options))
         } else {
             Err(UNNEEDED.to_owned())
         };
+        let starts_programs = |layer: &Layer| can_run(layer) && *layer != Layer::Kernel;
         let programs = match &object {
-            Ok(object) if layers.contains(&Layer::E2e) => as_reason(programs(workspace, object)),
+            Ok(object) if layers.iter().any(starts_programs) => {
+                as_reason(programs(workspace, object))
+            }
             Ok(_) => Err(UNNEEDED.to_owned()),
             Err(reason) => Err(reason.clone()),
         };
         Ok(Self {
             privilege,
             path: search_path(workspace),
+            kernel_obstacle,
             object,
             programs,
         })
     }
+}
 
-    /// Why this machine cannot run tests that need root or the kernel's tracing, if it cannot.
-    pub fn kernel_obstacle(&self) -> Option<String> {
-        if self.privilege == Privilege::None {
-            return Some("it needs root: run this as root, or install sudo".to_owned());
-        }
-        if !Path::new("/sys/bus/event_source/devices/uprobe").exists() {
-            return Some("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)".to_owned());
-        }
-        None
+/// Why this machine cannot run tests that need root or the kernel's tracing, if it cannot.
+fn kernel_obstacle(privilege: Privilege) -> Option<String> {
+    if privilege == Privilege::None {
+        return Some("it needs root: run this as root, or install sudo".to_owned());
     }
+    if !Path::new("/sys/bus/event_source/devices/uprobe").exists() {
+        return Some("this kernel has no uprobes (CONFIG_UPROBE_EVENTS)".to_owned());
+    }
+    None
 }
 
 fn kernel_object(workspace: &Workspace, options: &setup::Options) -> Result<PathBuf> {
@@ -115,6 +127,12 @@ pub fn missing_programs(path: &OsString, names: &[&'static str]) -> Vec<&'static
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_kernels_layers_need_a_way_to_root() {
+        let reason = kernel_obstacle(Privilege::None).unwrap();
+        assert!(reason.starts_with("it needs root"), "{reason}");
+    }
 
     #[test]
     fn finds_which_programs_are_missing() {
