@@ -14,6 +14,7 @@
 //! read never stops the others: it is counted, and logged once.
 
 mod costs;
+mod losses;
 mod targets;
 
 use std::io::Write as _;
@@ -36,6 +37,7 @@ use crate::export::{
 use crate::health::Health;
 use crate::model::{Model, Orphans};
 use crate::sys::clock;
+use losses::Losses;
 use targets::{Change, Targets};
 
 const STEP: Duration = Duration::from_millis(250);
@@ -124,6 +126,7 @@ struct Pipeline {
     table: Option<(Duration, Instant)>,
     last_resync: Instant,
     reads_failed: bool,
+    losses: Losses,
 }
 
 impl Pipeline {
@@ -147,6 +150,7 @@ impl Pipeline {
                 .map(|every| (every.as_duration(), Instant::now())),
             last_resync: Instant::now(),
             reads_failed: false,
+            losses: Losses::default(),
         })
     }
 
@@ -235,9 +239,11 @@ impl Pipeline {
         match self.collector.read() {
             Ok(snapshot) => {
                 self.reads_failed = false;
+                self.losses.torn += snapshot.torn;
                 Some(snapshot)
             }
             Err(error) => {
+                self.losses.reads += 1;
                 if !std::mem::replace(&mut self.reads_failed, true) {
                     tracing::error!(%error, "the maps cannot be read; trying again");
                 }
@@ -272,25 +278,30 @@ impl Pipeline {
     fn publish(&mut self, now_ns: u64, snapshot: Snapshot) {
         let detection = self.detectors.look(now_ns, &self.model);
         self.selection.update(now_ns, &self.model);
+        self.losses.findings.look(detection.findings_left_out);
         let observer = self.observer_view(snapshot);
         let view = View::new(&self.model, &detection, &self.selection, observer);
+        // Shown by the next view, like what cannot be written.
+        self.losses
+            .finding_series
+            .look(view.findings_without_series());
         if let Some(on_finding) = &mut self.on_finding {
             on_finding.look(&view);
+            self.losses.finding_files = on_finding.unwritten();
         }
         self.print_table(&view);
         self.published.publish(view);
     }
 
-    fn observer_view(&self, snapshot: Snapshot) -> ObserverView {
+    fn observer_view(&mut self, snapshot: Snapshot) -> ObserverView {
+        self.losses.model = self.model.losses();
+        self.losses.series = self.selection.series_left_out();
+        self.losses.rechecks = self.targets.rechecks_left_out();
         ObserverView {
             processes: self.targets.watched() as u64,
             attach_errors: self.targets.errors(),
             attach_times: self.targets.attach_times().clone(),
-            lost: snapshot
-                .losses
-                .iter()
-                .map(|(loss, count)| (loss.name(), *count))
-                .collect(),
+            lost: self.losses.by_cause(&snapshot),
             probe_seconds: costs::probe_seconds(&snapshot.costs),
             maps: snapshot.map_entries,
             sites_dropped: self.selection.sites_dropped(),

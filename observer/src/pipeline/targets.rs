@@ -51,6 +51,7 @@ pub(super) struct Targets {
     unreadable: HashSet<u32>,
     ignored: HashMap<u32, Instant>,
     rechecks: Vec<(Instant, u32)>,
+    rechecks_left_out: u64,
     errors: u64,
     attach_times: AttachTimes,
     ends: (UnboundedSender<ProcessId>, UnboundedReceiver<ProcessId>),
@@ -86,6 +87,7 @@ impl Targets {
             unreadable: HashSet::new(),
             ignored: HashMap::new(),
             rechecks: Vec::new(),
+            rechecks_left_out: 0,
             errors: 0,
             attach_times: AttachTimes::default(),
             ends: unbounded_channel(),
@@ -100,6 +102,11 @@ impl Targets {
     /// What could not be examined or attached, ever.
     pub(super) fn errors(&self) -> u64 {
         self.errors
+    }
+
+    /// Processes that executed a program and were not looked at again for want of room, ever.
+    pub(super) fn rechecks_left_out(&self) -> u64 {
+        self.rechecks_left_out
     }
 
     /// How long attaching took.
@@ -143,6 +150,8 @@ impl Targets {
         if self.rechecks.len() < MAX_RECHECKS {
             self.rechecks
                 .extend(RECHECKS.map(|pause| (now + pause, pid)));
+        } else {
+            self.rechecks_left_out += 1;
         }
         changes.extend(self.examine(pid));
         changes
