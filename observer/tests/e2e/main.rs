@@ -8,6 +8,7 @@ mod errors;
 mod events;
 mod harness;
 mod killed;
+mod list;
 mod processes;
 mod prometheus;
 mod storm;
