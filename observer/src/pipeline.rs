@@ -13,7 +13,10 @@
 //! shown within two seconds of its report at the latest. Losing one process, one file or one
 //! read never stops the others: it is counted, and logged once.
 
+mod attachments;
 mod costs;
+mod event_hits;
+mod governor;
 mod losses;
 mod targets;
 
@@ -37,6 +40,8 @@ use crate::export::{
 use crate::health::Health;
 use crate::model::{Model, Orphans};
 use crate::sys::clock;
+use attachments::Attachments;
+use event_hits::{EventHits, event_hit_ns};
 use losses::Losses;
 use targets::{Change, Targets};
 
@@ -115,6 +120,7 @@ impl Signals {
 /// Every stage's state.
 struct Pipeline {
     targets: Targets,
+    event_hits: EventHits,
     collector: Collector,
     model: Model,
     orphans: Orphans,
@@ -137,7 +143,11 @@ impl Pipeline {
         });
         Ok(Self {
             collector: Collector::new(&kernel),
-            targets: Targets::new(settings.filter, kernel, settings.mode),
+            targets: Targets::new(
+                settings.filter,
+                Attachments::new(kernel, settings.mode, settings.governor_share),
+            ),
+            event_hits: EventHits::default(),
             model: Model::new(),
             orphans: Orphans::default(),
             detectors: Detectors::new(settings.detectors),
@@ -213,6 +223,9 @@ impl Pipeline {
         orphans
             .into_iter()
             .for_each(|incarnation| self.forget(incarnation));
+        let hits = self.event_hits.since_last(&snapshot.counts);
+        let hit_ns = event_hit_ns(&snapshot.costs);
+        self.targets.govern(now_ns, &hits, hit_ns);
         self.publish(now_ns, snapshot);
         self.health.stepped();
     }
@@ -300,7 +313,8 @@ impl Pipeline {
         ObserverView {
             processes: self.targets.watched() as u64,
             attach_errors: self.targets.errors(),
-            attach_times: self.targets.attach_times().clone(),
+            attach_times: self.targets.attachments().times().clone(),
+            governor_state: self.targets.attachments().governor_state(),
             lost: self.losses.by_cause(&snapshot),
             probe_seconds: costs::probe_seconds(&snapshot.costs),
             maps: snapshot.map_entries,

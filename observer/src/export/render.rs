@@ -294,8 +294,11 @@ fn observer_series(
     families.add(&metric::SITES_DROPPED, &none, observer.sites_dropped as f64);
     families.add(&metric::SERIES, &none, series as f64);
     families.add(&metric::SCRAPE_SECONDS, &none, scrape_seconds);
-    // There is no governor yet: the ledger's cost is bounded by the contract.
-    families.add(&metric::GOVERNOR_STATE, &none, 0.0);
+    families.add(
+        &metric::GOVERNOR_STATE,
+        &none,
+        observer.governor_state.into(),
+    );
 }
 
 fn duration_series(

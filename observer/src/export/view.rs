@@ -41,6 +41,8 @@ pub struct ObserverView {
     pub maps: Vec<MapUse>,
     /// Estimated seconds by probe.
     pub probe_seconds: Vec<(&'static str, f64)>,
+    /// Which measure against the observer's own cost is in force; 0 is none.
+    pub governor_state: u8,
     /// Sites without room.
     pub sites_dropped: u64,
     /// What to add to a boot time for a time since 1970, both in nanoseconds.
