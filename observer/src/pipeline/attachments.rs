@@ -17,6 +17,8 @@ use crate::sys::clock;
 
 /// How long a file stays attached without a process.
 const LINGER: Duration = Duration::from_secs(10);
+/// Files of which it is remembered that their faults were said; beyond, all are forgotten and may be warned of again.
+const MAX_WARNED: usize = 4_096;
 /// How long until a file that could not be attached is tried again.
 const RETRY: Duration = Duration::from_secs(30);
 
@@ -27,6 +29,8 @@ pub(super) struct Attachments {
     governor: Governor,
     files: HashMap<FileId, Attached>,
     failed: HashMap<FileId, Instant>,
+    /// Files about which was said what is wrong with them.
+    warned: HashSet<FileId>,
     errors: u64,
     times: AttachTimes,
 }
@@ -48,6 +52,7 @@ impl Attachments {
             governor: Governor::new(governor_share),
             files: HashMap::new(),
             failed: HashMap::new(),
+            warned: HashSet::new(),
             errors: 0,
             times: AttachTimes::default(),
         }
@@ -134,6 +139,7 @@ impl Attachments {
                 "some probes are not on a nop: each hit costs some 20 µs"
             );
         }
+        self.warn_once(carrier);
         if self.governor.is_dropped(carrier.id) {
             links.drop_events();
         }
@@ -143,6 +149,34 @@ impl Attachments {
             last_used: began,
         };
         self.files.insert(carrier.id, attached);
+    }
+
+    /// Says what is wrong with a file, once however often it is attached.
+    fn warn_once(&mut self, carrier: &Carrier) {
+        if self.warned.len() >= MAX_WARNED {
+            self.warned.clear();
+        }
+        if !self.warned.insert(carrier.id) {
+            return;
+        }
+        let path = &carrier.path;
+        if carrier.may_miss_semaphores() {
+            tracing::warn!(
+                path,
+                "a process of this file that starts while it is watched may never fire: its \
+                 semaphores share a page of the file with relocated data; align the section \
+                 .probes to a page when linking (docs/probes.md)"
+            );
+        }
+        if !carrier.damage.is_empty() {
+            let damage: Vec<String> = carrier.damage.iter().map(ToString::to_string).collect();
+            let damage = damage.join(", ");
+            tracing::warn!(
+                path,
+                damage,
+                "some of its notes cannot be read: build it again"
+            );
+        }
     }
 
     fn drop_events(&mut self, id: FileId) {

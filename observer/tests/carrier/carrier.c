@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#ifdef ALIGNED /* to a page, as docs/probes.md wants it */
+__attribute__((aligned(4096)))
+#endif
 __attribute__((section(".probes"), used, visibility("hidden")))
 volatile unsigned short carrier_semaphore;
 

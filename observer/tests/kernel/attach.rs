@@ -4,6 +4,7 @@ use crate::emitter::Emitter;
 use crate::{Bench, KINDS, load};
 use observer::attach::{AttachError, LinkKind, LoadOptions, Mode};
 use observer::collect::Collector;
+use observer::elf::SemaphorePage;
 use runtime_abi::ProbeId;
 
 #[test]
@@ -162,4 +163,20 @@ fn events_are_dropped_and_attached_again_beside_an_armed_ledger() {
             .collect();
         assert!(lost.is_empty(), "every hit was accepted: {lost:?}");
     }
+}
+
+#[test]
+fn a_semaphore_that_the_kernel_cannot_find_is_refused_with_the_remedy() {
+    let emitter = Emitter::start();
+    let mut carrier = emitter.carrier();
+    let note = carrier
+        .probes
+        .iter_mut()
+        .find(|note| note.name == "monitor")
+        .unwrap();
+    note.semaphore_page = SemaphorePage::Shared;
+    let kernel = load(LoadOptions::default());
+    let error = kernel.attach(&carrier, Mode::Ledger).unwrap_err();
+    assert!(matches!(error, AttachError::Semaphore { .. }), "{error}");
+    assert!(error.to_string().contains(".probes"), "{error}");
 }
