@@ -123,7 +123,7 @@ impl Targets {
                 return Vec::new();
             }
         };
-        let failing: HashSet<u32> = scan.errors.iter().map(pid_of).collect();
+        let failing: HashSet<u32> = scan.errors.iter().map(ExamineError::pid).collect();
         self.unreadable.retain(|pid| failing.contains(pid));
         scan.errors.iter().for_each(|error| self.count(error));
         let found = scan.found.into_iter();
@@ -217,13 +217,23 @@ impl Targets {
         let mut changes = Vec::new();
         if let Some(known) = self.processes.get_mut(&found.id.pid) {
             if known.id == found.id && known.exe == found.exe {
-                known.files = files;
+                let had = std::mem::replace(&mut known.files, files).len();
+                self.errors += u64::from(had < 2 && said_several(&found));
                 return changes;
             }
             // A reused pid, or an exec of which the record was lost.
             changes = self.over(found.id.pid);
         }
         tracing::debug!(pid = found.id.pid, exe = found.exe, "watched");
+        let is_several = said_several(&found);
+        if found.is_partial {
+            let (pid, exe) = (found.id.pid, &found.exe);
+            tracing::warn!(
+                pid,
+                exe,
+                "maps more files than are looked at: some may carry probes"
+            );
+        }
         let meta = Meta {
             name: found.name.as_str().into(),
             exe: found.exe.as_str().into(),
@@ -238,22 +248,33 @@ impl Targets {
         };
         self.processes.insert(found.id.pid, target);
         changes.push(Change::Began(found.id, meta));
+        self.errors += u64::from(is_several) + u64::from(found.is_partial);
         changes
     }
 
     /// Counts a process that could not be examined, once.
     fn count(&mut self, error: &ExamineError) {
-        if self.unreadable.insert(pid_of(error)) {
+        if self.unreadable.insert(error.pid()) {
             self.errors += 1;
             tracing::warn!("cannot examine: {error}");
         }
     }
 }
 
-fn pid_of(error: &ExamineError) -> u32 {
-    match error {
-        ExamineError::Denied { pid, .. } | ExamineError::Read { pid, .. } => *pid,
+/// Says that a process carries the probes in more than one file, if it does: each would have a
+/// ledger and a monitor of its own, and a process has one.
+fn said_several(found: &Found) -> bool {
+    let is_several = found.carriers.len() > 1;
+    if is_several {
+        let files: Vec<&str> = found.carriers.iter().map(|c| c.path.as_str()).collect();
+        tracing::warn!(
+            pid = found.id.pid,
+            files = files.join(", "),
+            "carries the probes in several files: only the first whose probe is hit is watched; \
+             link the runtime once, as a shared object"
+        );
     }
+    is_several
 }
 
 fn wait_for_end(id: ProcessId, pidfd: OwnedFd, ends: UnboundedSender<ProcessId>) -> AbortHandle {
