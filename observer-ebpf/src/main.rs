@@ -1,4 +1,4 @@
-//! The kernel programs: one entry point per probe, in table order, and three that follow
+//! The kernel programs: one entry point per probe, in table order, and two that follow
 //! processes. `task`, which only a dump arms, has none yet.
 //!
 //! The observer's `attach` stage loads the object and links `on_<probe>` to the probe's sites.
@@ -12,7 +12,7 @@
 //! | [`hit`] | what every probe's program does before and after its handler |
 //! | [`ledger`], [`stall`] | handlers of the ledger probes |
 //! | [`events`] | handlers of the event probes |
-//! | [`process`] | incarnations, accepted cookies, exec, exit and fork |
+//! | [`process`] | incarnations, accepted cookies, exec and exit |
 //! | [`maps`], [`registers`], [`emit`], [`loss`], [`cost`] | what they share |
 #![no_std]
 #![no_main]
@@ -76,13 +76,6 @@ pub fn on_thread_exit(context: RawTracePointContext) -> i32 {
 #[raw_tracepoint]
 pub fn on_exec(context: RawTracePointContext) -> i32 {
     process::exec(&context);
-    0
-}
-
-/// A thread or thread group was created: `task_newtask`.
-#[raw_tracepoint]
-pub fn on_new_task(context: RawTracePointContext) -> i32 {
-    process::new_task(&context);
     0
 }
 

@@ -9,6 +9,10 @@
 //!
 //! All keys of other maps start with the incarnation, so whatever a dead one leaves behind
 //! can wait for user space, and is never a reused id's.
+//!
+//! A fork is not followed: the child fires no probe until it execs, the files that it shares
+//! stay attached for its parent or linger, and a child that fires all the same becomes an
+//! incarnation by its first hit.
 
 use crate::emit::emit_at_once;
 use crate::loss;
@@ -17,12 +21,7 @@ use aya_ebpf::EbpfContext as _;
 use aya_ebpf::bindings::BPF_NOEXIST;
 use aya_ebpf::helpers::{bpf_get_attach_cookie, bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns};
 use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
-use observer_ebpf_abi::{
-    Loss, Process, RECORD_EXEC, RECORD_EXIT, RECORD_FORK, Record, incarnation_of,
-};
-
-/// The flag of `clone` that makes a thread and no thread group.
-const CLONE_THREAD: u64 = 0x1_0000;
+use observer_ebpf_abi::{Loss, Process, RECORD_EXEC, RECORD_EXIT, Record, incarnation_of};
 
 /// The incarnation of the thread group that hit a probe; a first hit makes one.
 ///
@@ -108,24 +107,6 @@ pub fn exec(context: &RawTracePointContext) {
     let tgid = context.tgid();
     let incarnation = forget(tgid);
     emit_process(context, RECORD_EXEC, tgid, incarnation);
-}
-
-/// A thread group forks; if it is known, its child maps the same armed files.
-///
-/// The child's id lies in a `task_struct`, whose layout only BTF tells: the record names the
-/// parent, and discovery finds the child.
-#[inline(always)]
-pub fn new_task(context: &RawTracePointContext) {
-    let clone_flags: u64 = context.arg(1);
-    if clone_flags & CLONE_THREAD != 0 {
-        return;
-    }
-    let tgid = context.tgid();
-    if let Some(process) = PROCESSES.get_ptr(tgid) {
-        // SAFETY: a value of the map, valid while the program runs.
-        let incarnation = unsafe { (*process).incarnation };
-        emit_process(context, RECORD_FORK, tgid, incarnation);
-    }
 }
 
 /// Ends the incarnation of a thread group and returns it, or 0 if there was none.

@@ -21,6 +21,9 @@ use crate::export::Limits;
 pub use duration::Seconds;
 pub use file::{ConfigError, read};
 
+/// What the event probes of one executable may cost by default, of one core.
+const GOVERNOR_SHARE: f64 = 0.05;
+
 /// `--mode`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -52,6 +55,10 @@ pub struct Options {
     /// Which probes to attach [default: ledger].
     #[arg(long, value_enum, env = "PARKWATCH_MODE")]
     pub mode: Option<ModeName>,
+    /// Part of a core that the event probes of one executable may cost over 10 s before they are
+    /// detached for a while; 0 never detaches [default: 0.05].
+    #[arg(long, value_name = "SHARE", env = "PARKWATCH_GOVERNOR_SHARE")]
+    pub governor_share: Option<f64>,
     /// Age of a blocked park from which it is stuck [default: 30s].
     #[arg(long, value_name = "TIME", env = "PARKWATCH_STUCK_AFTER")]
     pub stuck_after: Option<Seconds>,
@@ -84,6 +91,8 @@ pub struct Settings {
     pub filter: Filter,
     /// Which probes to attach.
     pub mode: Mode,
+    /// Part of a core that the event probes of one executable may cost; 0 is no bound.
+    pub governor_share: f64,
     /// Thresholds of the detectors.
     pub detectors: detect::Settings,
     /// Bounds of what is exported.
@@ -113,6 +122,7 @@ impl Options {
             pid: self.pid.or(other.pid),
             exe: self.exe.or(other.exe),
             mode: self.mode.or(other.mode),
+            governor_share: self.governor_share.or(other.governor_share),
             stuck_after: self.stuck_after.or(other.stuck_after),
             storm_growths: self.storm_growths.or(other.storm_growths),
             storm_window: self.storm_window.or(other.storm_window),
@@ -131,6 +141,7 @@ impl Options {
     pub fn settings(self) -> Result<Settings, InvalidValue> {
         let filter = self.filter()?;
         let detectors = self.detectors()?;
+        let governor_share = self.governor_share()?;
         let default = Limits::default();
         let max_sites = at_least("max_sites", self.max_sites.unwrap_or(default.max_sites), 1)?;
         let max_series = at_least(
@@ -150,6 +161,7 @@ impl Options {
                 Some(ModeName::Events) => Mode::Events,
                 Some(ModeName::Ledger) | None => Mode::Ledger,
             },
+            governor_share,
             detectors,
             limits: Limits {
                 max_sites,
@@ -167,6 +179,16 @@ impl Options {
             key: "exe",
             problem: error.to_string(),
         })
+    }
+
+    fn governor_share(&self) -> Result<f64, InvalidValue> {
+        match self.governor_share.unwrap_or(GOVERNOR_SHARE) {
+            share if share.is_finite() && share >= 0.0 => Ok(share),
+            share => Err(InvalidValue {
+                key: "governor_share",
+                problem: format!("{share} is no part of a core: write for example 0.05, or 0"),
+            }),
+        }
     }
 
     fn detectors(&self) -> Result<detect::Settings, InvalidValue> {
@@ -278,6 +300,20 @@ mod tests {
                     ..Options::default()
                 },
                 "storm_window",
+            ),
+            (
+                Options {
+                    governor_share: Some(-0.1),
+                    ..Options::default()
+                },
+                "governor_share",
+            ),
+            (
+                Options {
+                    governor_share: Some(f64::NAN),
+                    ..Options::default()
+                },
+                "governor_share",
             ),
             (
                 Options {

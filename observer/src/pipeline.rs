@@ -13,7 +13,11 @@
 //! shown within two seconds of its report at the latest. Losing one process, one file or one
 //! read never stops the others: it is counted, and logged once.
 
+mod attachments;
 mod costs;
+mod event_hits;
+mod governor;
+mod losses;
 mod targets;
 
 use std::io::Write as _;
@@ -36,6 +40,9 @@ use crate::export::{
 use crate::health::Health;
 use crate::model::{Model, Orphans};
 use crate::sys::clock;
+use attachments::Attachments;
+use event_hits::{EventHits, event_hit_ns};
+use losses::Losses;
 use targets::{Change, Targets};
 
 const STEP: Duration = Duration::from_millis(250);
@@ -115,6 +122,7 @@ impl Signals {
 /// Every stage's state.
 struct Pipeline {
     targets: Targets,
+    event_hits: EventHits,
     collector: Collector,
     model: Model,
     orphans: Orphans,
@@ -126,6 +134,7 @@ struct Pipeline {
     table: Option<(Duration, Instant)>,
     last_resync: Instant,
     reads_failed: bool,
+    losses: Losses,
 }
 
 impl Pipeline {
@@ -136,7 +145,11 @@ impl Pipeline {
         });
         Ok(Self {
             collector: Collector::new(&kernel),
-            targets: Targets::new(settings.filter, kernel, settings.mode),
+            targets: Targets::new(
+                settings.filter,
+                Attachments::new(kernel, settings.mode, settings.governor_share),
+            ),
+            event_hits: EventHits::default(),
             model: Model::new(),
             orphans: Orphans::default(),
             detectors: Detectors::new(settings.detectors),
@@ -149,6 +162,7 @@ impl Pipeline {
                 .map(|every| (every.as_duration(), Instant::now())),
             last_resync: Instant::now(),
             reads_failed: false,
+            losses: Losses::default(),
         })
     }
 
@@ -230,6 +244,9 @@ impl Pipeline {
         orphans
             .into_iter()
             .for_each(|incarnation| self.forget(incarnation));
+        let hits = self.event_hits.since_last(&snapshot.counts);
+        let hit_ns = event_hit_ns(&snapshot.costs);
+        self.targets.govern(now_ns, &hits, hit_ns);
         self.publish(now_ns, snapshot);
         self.health.stepped();
     }
@@ -256,9 +273,11 @@ impl Pipeline {
         match self.collector.read() {
             Ok(snapshot) => {
                 self.reads_failed = false;
+                self.losses.torn += snapshot.torn;
                 Some(snapshot)
             }
             Err(error) => {
+                self.losses.reads += 1;
                 if !std::mem::replace(&mut self.reads_failed, true) {
                     tracing::error!(%error, "the maps cannot be read; trying again");
                 }
@@ -293,25 +312,31 @@ impl Pipeline {
     fn publish(&mut self, now_ns: u64, snapshot: Snapshot) {
         let detection = self.detectors.look(now_ns, &self.model);
         self.selection.update(now_ns, &self.model);
+        self.losses.findings.look(detection.findings_left_out);
         let observer = self.observer_view(snapshot);
         let view = View::new(&self.model, &detection, &self.selection, observer);
+        // Shown by the next view, like what cannot be written.
+        self.losses
+            .finding_series
+            .look(view.findings_without_series());
         if let Some(on_finding) = &mut self.on_finding {
             on_finding.look(&view);
+            self.losses.finding_files = on_finding.unwritten();
         }
         self.print_table(&view);
         self.published.publish(view);
     }
 
-    fn observer_view(&self, snapshot: Snapshot) -> ObserverView {
+    fn observer_view(&mut self, snapshot: Snapshot) -> ObserverView {
+        self.losses.model = self.model.losses();
+        self.losses.series = self.selection.series_left_out();
+        self.losses.rechecks = self.targets.rechecks_left_out();
         ObserverView {
             processes: self.targets.watched() as u64,
             attach_errors: self.targets.errors(),
-            attach_times: self.targets.attach_times().clone(),
-            lost: snapshot
-                .losses
-                .iter()
-                .map(|(loss, count)| (loss.name(), *count))
-                .collect(),
+            attach_times: self.targets.attachments().times().clone(),
+            governor_state: self.targets.attachments().governor_state(),
+            lost: self.losses.by_cause(&snapshot),
             probe_seconds: costs::probe_seconds(&snapshot.costs),
             maps: snapshot.map_entries,
             sites_dropped: self.selection.sites_dropped(),

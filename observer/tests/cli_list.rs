@@ -18,7 +18,7 @@ fn list(format: &str) -> String {
 }
 
 #[test]
-fn a_process_with_probes_is_listed_with_what_is_known_without_attaching() {
+fn a_process_that_never_says_its_schema_is_listed_with_all_else_that_is_known() {
     let directory = tempfile::tempdir().unwrap();
     let program = build(directory.path(), "listed", &[]);
     let running = Running::start(&program, &[]);

@@ -198,3 +198,62 @@ fn a_whole_scan_finds_what_a_look_at_one_process_finds() {
     }
     assert!(scan.found.is_sorted_by_key(|found| found.id));
 }
+
+#[test]
+fn a_library_that_is_loaded_between_two_scans_is_found_by_the_second() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = build(directory.path(), "plain", &["-DWITHOUT_PROBES"]);
+    let library = build_library(directory.path(), "probes.so");
+    let mut running = Running::start(&plain, &[Path::new("--later"), &library]);
+    let mut discovery = only(running.pid());
+    assert!(discovery.scan().unwrap().found.is_empty());
+    assert!(discovery.scan().unwrap().found.is_empty());
+    running.load();
+    let found = discovery.scan().unwrap().found;
+    assert_eq!(found[0].carriers[0].id.inode, inode(&library));
+    assert!(!found[0].is_partial);
+}
+
+/// Says what a scan of many processes costs; the figures are for people.
+#[test]
+#[ignore = "starts 500 processes to measure"]
+fn a_scan_of_many_known_processes_reads_no_file_again() {
+    const PROCESSES: usize = 500;
+    let directory = tempfile::tempdir().unwrap();
+    let program = build(directory.path(), "exe", &[]);
+    let plain = build(directory.path(), "plain", &["-DWITHOUT_PROBES"]);
+    let carriers: Vec<Running> = (0..5).map(|_| Running::start(&program, &[])).collect();
+    let others: Vec<Running> = (5..PROCESSES)
+        .map(|_| Running::start(&plain, &[]))
+        .collect();
+    let pids: Vec<u32> = carriers.iter().chain(&others).map(Running::pid).collect();
+    let mut discovery = Discovery::with_filter(Filter::new(&pids, &[]).unwrap());
+    let mut held = Vec::new();
+    let mut read = None;
+    for scan in 0..6 {
+        let before = cpu_us();
+        let result = discovery.scan().unwrap();
+        println!(
+            "scan {scan}: {} us of processor time, {} processes, {} files read so far",
+            cpu_us() - before,
+            result.examined,
+            discovery.files_read()
+        );
+        assert_eq!(
+            (result.examined, result.found.len()),
+            (PROCESSES, carriers.len())
+        );
+        held = result.found;
+        assert_eq!(
+            *read.get_or_insert(discovery.files_read()),
+            discovery.files_read()
+        );
+    }
+    drop(held);
+}
+
+/// Processor time of this thread so far, in microseconds.
+fn cpu_us() -> i64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec * 1_000_000 + time.tv_nsec / 1_000
+}

@@ -3,7 +3,7 @@
 mod crafted;
 
 use crafted::{BASE, DATA, Form, TEXT, X86_64, file, note};
-use observer::elf::{Damage, ElfError, MAX_NOTES, OperandKind, read_notes};
+use observer::elf::{Damage, ElfError, MAX_NOTES, OperandKind, SemaphorePage, read_notes};
 
 const STRINGS: &[u8] = b"parkwatch\0spawn\08@%rdi -4@-8(%rbp)\0";
 
@@ -241,4 +241,14 @@ fn tables_of_absurd_size_are_refused_before_they_are_read() {
         read_notes(&many_segments),
         Err(ElfError::TooLarge(_))
     ));
+}
+
+#[test]
+fn a_semaphore_behind_other_writable_data_in_one_page_of_the_file_is_not_the_kernels() {
+    let mut crafted = file(X86_64, &note(X86_64, TEXT, 0, DATA, STRINGS));
+    let page = |bytes: &[u8]| read_notes(bytes).unwrap().notes[0].semaphore_page;
+    assert_eq!(page(&crafted.bytes), SemaphorePage::Own);
+    // The flags of the first program header: the text becomes writable.
+    crafted.bytes[64 + 4] = 7;
+    assert_eq!(page(&crafted.bytes), SemaphorePage::Shared);
 }

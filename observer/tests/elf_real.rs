@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use observer::elf::{Note, read_file_notes, read_notes};
+use observer::elf::{Note, SemaphorePage, read_file_notes, read_notes};
 
 /// What `readelf` prints of a note.
 #[derive(Debug, PartialEq, Eq)]
@@ -192,4 +192,40 @@ fn a_file_and_its_bytes_give_the_same_notes() {
         let from_bytes = read_notes(&fs::read(&path).unwrap());
         assert_eq!(from_file.ok(), from_bytes.ok(), "{}", path.display());
     }
+}
+
+/// LLD as rustc brings it on x86_64; `None` where it does not.
+fn lld() -> Option<PathBuf> {
+    let output = Command::new("rustc")
+        .args(["--print", "sysroot"])
+        .output()
+        .ok()?;
+    let sysroot = String::from_utf8(output.stdout).ok()?;
+    let folder = Path::new(sysroot.trim()).join("lib/rustlib/x86_64-unknown-linux-gnu/bin/gcc-ld");
+    folder.join("ld.lld").exists().then_some(folder)
+}
+
+#[test]
+fn lld_puts_the_semaphores_where_a_starting_process_may_miss_them_unless_they_are_aligned() {
+    let Some(lld) = lld() else {
+        eprintln!("skipped: this toolchain brings no LLD");
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let prefix = format!("-B{}", lld.display());
+    let page = |name: &str, more: &[&str]| {
+        let flags: Vec<&str> = [prefix.as_str(), "-fuse-ld=lld"]
+            .into_iter()
+            .chain(more.iter().copied())
+            .collect();
+        let program = carrier::build(directory.path(), name, &flags);
+        read_notes(&fs::read(program).unwrap()).unwrap().notes[0].semaphore_page
+    };
+    assert_eq!(page("shared", &[]), SemaphorePage::SharedWhileStarting);
+    assert_eq!(
+        page("writable", &["-Wl,-z,norelro"]),
+        SemaphorePage::Own,
+        "one segment"
+    );
+    assert_eq!(page("aligned", &["-DALIGNED"]), SemaphorePage::Own);
 }

@@ -11,8 +11,7 @@ pub const RECORD_UNSTALL: u32 = 2;
 pub const RECORD_EXIT: u32 = 3;
 /// Kind of a [`Record`]: a thread group, known or not, executed a new program.
 pub const RECORD_EXEC: u32 = 4;
-/// Kind of a [`Record`]: a known thread group forked; the record names the parent.
-pub const RECORD_FORK: u32 = 5;
+// 5 was a fork, of which nobody needed to hear: not to be used again.
 
 /// One record of the ring. Fields that a kind does not have are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub const RECORD_FORK: u32 = 5;
 pub struct Record {
     /// One of the `RECORD_` constants.
     pub kind: u32,
-    /// Thread group id, as the initial namespace sees it. For [`RECORD_FORK`] the parent's.
+    /// Thread group id, as the initial namespace sees it.
     pub tgid: u32,
     /// The incarnation, or 0 where the thread group had none.
     pub incarnation: u64,

@@ -58,6 +58,16 @@ pub enum AttachError {
         /// `location` or `semaphore`.
         what: &'static str,
     },
+    /// The kernel would raise something else in place of the semaphore.
+    #[error(
+        "{path}: the semaphore of probe `{probe}` shares its page of the file with writable data before it, to which the kernel would add instead: align the section .probes to a page when linking (docs/probes.md)"
+    )]
+    Semaphore {
+        /// The file.
+        path: String,
+        /// The probe's name.
+        probe: &'static str,
+    },
     /// The site is a 5-byte nop, which this kernel's probes turn into a call that overwrites the
     /// red zone.
     #[error(

@@ -8,7 +8,7 @@ use crate::sys::bpf::Place;
 use crate::sys::uprobe::{OptimisedNop, optimised_nop};
 use aya::Ebpf;
 use observer_ebpf_abi::names;
-use runtime_abi::ProbeId;
+use runtime_abi::{Family, ProbeId};
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::io;
@@ -91,12 +91,7 @@ impl Kernel {
         let cookie = self.next_cookie.fetch_add(1, Ordering::Relaxed);
         let mut links = Links::new(Arc::clone(&self.maps), cookie);
         for probe in mode.probes() {
-            let locations = self.locate(carrier, *probe)?;
-            if !locations.is_empty() {
-                let is_slow = locations.iter().any(|location| location.is_slow);
-                let descriptors = self.link(carrier, *probe, &locations, cookie)?;
-                links.add(*probe, is_slow, descriptors);
-            }
+            self.attach_probe(carrier, *probe, &mut links)?;
         }
         if links.probes().is_empty() {
             return Err(AttachError::NoProbes {
@@ -104,6 +99,19 @@ impl Kernel {
             });
         }
         Ok(links)
+    }
+
+    /// Attaches the event probes beside the ledger probes that are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kernel::attach`]; then no event probe is attached, and the ledger probes are.
+    pub fn attach_events(&self, carrier: &Carrier, links: &mut Links) -> Result<(), AttachError> {
+        links.drop_events();
+        let is_event = |probe: &&ProbeId| probe.probe().family == Family::Event;
+        let mut events = Mode::Events.probes().iter().filter(is_event);
+        let attached = events.try_for_each(|probe| self.attach_probe(carrier, *probe, links));
+        attached.inspect_err(|_| links.drop_events())
     }
 
     /// What this kernel allows.
@@ -127,6 +135,22 @@ impl Kernel {
     /// What aya made, for the stage that reads the programs' log.
     pub fn loaded_mut(&mut self) -> &mut Ebpf {
         &mut self.loaded
+    }
+
+    /// Attaches one probe, if the file has it.
+    fn attach_probe(
+        &self,
+        carrier: &Carrier,
+        probe: ProbeId,
+        links: &mut Links,
+    ) -> Result<(), AttachError> {
+        let locations = self.locate(carrier, probe)?;
+        if !locations.is_empty() {
+            let is_slow = locations.iter().any(|location| location.is_slow);
+            let descriptors = self.link(carrier, probe, &locations, links.cookie())?;
+            links.add(probe, is_slow, descriptors);
+        }
+        Ok(())
     }
 
     /// The places of all sites of a probe, each once.

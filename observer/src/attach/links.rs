@@ -2,7 +2,7 @@
 
 use super::maps::Maps;
 use observer_ebpf_abi::names;
-use runtime_abi::ProbeId;
+use runtime_abi::{Family, ProbeId};
 use std::io;
 use std::mem::offset_of;
 use std::os::fd::OwnedFd;
@@ -15,7 +15,7 @@ pub struct Links {
     probes: Vec<ProbeId>,
     slow: Vec<ProbeId>,
     /// Links come before the events that they hang on, and are closed in this order.
-    descriptors: Vec<OwnedFd>,
+    descriptors: Vec<(ProbeId, OwnedFd)>,
     cookie: u64,
     maps: Arc<Maps>,
 }
@@ -36,10 +36,12 @@ impl Links {
         if is_slow {
             self.slow.push(probe);
         }
-        self.descriptors.extend(descriptors);
+        let descriptors = descriptors.into_iter();
+        self.descriptors
+            .extend(descriptors.map(|descriptor| (probe, descriptor)));
     }
 
-    /// The probes that are attached, in table order.
+    /// The probes that are attached, in table order; events that were attached again last.
     #[must_use]
     pub fn probes(&self) -> &[ProbeId] {
         &self.probes
@@ -49,6 +51,20 @@ impl Links {
     #[must_use]
     pub fn slow(&self) -> &[ProbeId] {
         &self.slow
+    }
+
+    /// Detaches the event probes. The ledger probes stay armed, and processes keep accepting
+    /// hits through these links.
+    pub fn drop_events(&mut self) {
+        let stays = |probe: &ProbeId| probe.probe().family == Family::Ledger;
+        self.probes.retain(stays);
+        self.slow.retain(stays);
+        self.descriptors.retain(|(probe, _)| stays(probe));
+    }
+
+    /// What hits through these links are known by.
+    pub(super) fn cookie(&self) -> u64 {
+        self.cookie
     }
 
     /// How many descriptors the links hold.

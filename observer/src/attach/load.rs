@@ -17,10 +17,9 @@ use std::fmt::Display;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 
 /// Programs that follow processes, and where.
-const FOLLOWERS: [(&str, &str); 3] = [
+const FOLLOWERS: [(&str, &str); 2] = [
     ("on_thread_exit", "sched_process_exit"),
     ("on_exec", "sched_process_exec"),
-    ("on_new_task", "task_newtask"),
 ];
 
 /// Loads the object's maps and attaches the followers.

@@ -5,7 +5,7 @@
 //! no nop is executed step by step, which costs some 20 µs a hit: allowed, with a warning.
 
 use super::AttachError;
-use crate::elf::{Note, OperandKind};
+use crate::elf::{Note, OperandKind, SemaphorePage};
 use crate::sys::bpf::Place;
 use crate::sys::uprobe::OptimisedNop;
 use runtime_abi::{ARGUMENT_REGISTERS, ProbeId};
@@ -52,6 +52,12 @@ pub(super) fn locate(
         (_, Some(semaphore)) => semaphore,
         (_, None) => return Err(missing("semaphore")),
     };
+    if note.semaphore_page == SemaphorePage::Shared {
+        return Err(AttachError::Semaphore {
+            path: path.to_owned(),
+            probe: name,
+        });
+    }
     let instructions = read(file, offset).map_err(|source| AttachError::System {
         path: path.to_owned(),
         what: format!("reading the site of probe `{name}`"),

@@ -10,6 +10,8 @@ pub enum Mode {
     Ledger,
     /// The event probes too.
     Events,
+    /// `monitor` only: who is there and which schema it speaks, at a hit a second.
+    Monitor,
 }
 
 impl Mode {
@@ -41,6 +43,7 @@ impl Mode {
         match self {
             Self::Ledger => &LEDGER,
             Self::Events => &EVENTS,
+            Self::Monitor => &[ProbeId::Monitor],
         }
     }
 }

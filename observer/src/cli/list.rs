@@ -1,8 +1,12 @@
 //! `observer list`: the processes on this machine that carry the probes.
 //!
-//! It attaches to nothing, so it does not know what only a running probe says: the schema is
-//! `-` (JSON: null). Frame pointers leave no trace in a file, so the unwinding method is
-//! `eh_frame` or `none`.
+//! The schema is what the process itself says through its `monitor` probe, which is armed for
+//! at most 2.5 s. It is `-` (JSON: null) where nobody says it: a program without that probe, the
+//! child of a fork, a process of another pid namespace than the host's; and where this
+//! user may not ask, which is said on stderr. Frame pointers leave no trace in a file, so the
+//! unwinding method is `eh_frame` or `none`.
+
+mod schema;
 
 use std::process::ExitCode;
 
@@ -11,6 +15,7 @@ use serde::Serialize;
 
 use super::{Format, output};
 use crate::discover::{Carrier, Discovery, ExamineError, Found, Unwinding};
+use schema::Schemas;
 
 /// Flags of `observer list`.
 #[derive(clap::Args, Debug)]
@@ -25,7 +30,7 @@ pub struct Arguments {
 struct Line {
     pid: u32,
     executable: String,
-    /// Said by the `monitor` probe only, which is not attached here.
+    /// As its `monitor` probe says; `None` if it does not.
     schema: Option<u64>,
     container: Option<String>,
     unwinding: Unwinding,
@@ -42,22 +47,30 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let scan = Discovery::new()
         .scan()
         .context("cannot list /proc: is it mounted, and is this user allowed to read it?")?;
-    let lines: Vec<Line> = scan.found.into_iter().map(line).collect();
+    let schemas = schema::ask(&scan.found);
+    let lines: Vec<Line> = scan
+        .found
+        .iter()
+        .map(|found| line(found, &schemas))
+        .collect();
     let text = match arguments.format {
         Format::Text => text(&lines),
         Format::Json => output::json(&lines)?,
     };
     output::print(&text)?;
     say_what_was_refused(&scan.errors);
+    if let Some(reason) = &schemas.unknown_because {
+        eprintln!("observer: schemas that could not be asked for: {reason}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn line(found: Found) -> Line {
+fn line(found: &Found, schemas: &Schemas) -> Line {
     Line {
         pid: found.id.pid,
-        executable: found.exe,
-        schema: None,
-        container: found.container_id,
+        executable: found.exe.clone(),
+        schema: schemas.by_pid.get(&found.id.pid).copied(),
+        container: found.container_id.clone(),
         unwinding: unwinding(found.carriers.iter().map(AsRef::as_ref)),
         carriers: found
             .carriers

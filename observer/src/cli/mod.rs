@@ -61,7 +61,7 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Attach to every process that carries the probes, now and later, and serve /metrics.
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Print the processes on this machine that carry the probes.
     List(list::Arguments),
     /// Print the USDT notes of an ELF file, of any provider.

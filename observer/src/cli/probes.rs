@@ -17,7 +17,7 @@ use anyhow::{Context as _, anyhow, bail};
 use rustix::fs::OFlags;
 
 use super::{Format, output};
-use crate::elf::{Note, Notes, read_file_notes};
+use crate::elf::{Note, Notes, SemaphorePage, read_file_notes};
 
 /// Flags of `observer probes`.
 #[derive(clap::Args, Debug)]
@@ -106,6 +106,13 @@ fn say_what_is_missing(path: &Path, notes: &Notes) -> ExitCode {
             "observer: {path}: damaged notes after {count} that could be read: {damage}: build or copy the file again"
         );
         return ExitCode::FAILURE;
+    }
+    let shared = |note: &&Note| note.semaphore_page != SemaphorePage::Own;
+    if let Some(note) = notes.notes.iter().find(shared) {
+        let name = &note.name;
+        eprintln!(
+            "observer: {path}: the semaphore of `{name}` shares its page of the file with another writable segment and may never be raised: align the section .probes to a page when linking"
+        );
     }
     if notes.outside > 0 {
         let outside = notes.outside;

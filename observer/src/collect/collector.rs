@@ -1,6 +1,7 @@
 //! Reads the maps.
 
 use super::read::Reader;
+use super::torn::{Sequenced, leave_out_torn};
 use super::{CollectError, MapUse, Snapshot, Text, sum, text};
 use crate::attach::{Kernel, Maps};
 use observer_ebpf_abi::{
@@ -9,9 +10,6 @@ use observer_ebpf_abi::{
 };
 use runtime_abi::ProbeId;
 use std::sync::Arc;
-
-/// How often a value that the kernel was replacing is read again.
-const TORN_RETRIES: usize = 4;
 
 /// Reads the maps of one [`Kernel`]; lives on when the kernel is dropped.
 #[derive(Clone, Debug)]
@@ -36,16 +34,17 @@ impl Collector {
     /// A map could not be read.
     pub fn read(&self) -> Result<Snapshot, CollectError> {
         let mut map_entries = Vec::new();
+        let mut torn = 0;
         let mut used = |name, entries: usize| map_entries.push(self.map_use(name, entries as u64));
         let processes: Vec<(u32, Process)> = self.reader(names::PROCESSES).entries()?;
         used("processes", processes.len());
-        let ledgers = self.whole::<SiteKey, LedgerValue>(names::LEDGER)?;
+        let ledgers = self.whole::<SiteKey, LedgerValue>(names::LEDGER, &mut torn)?;
         used("ledger", ledgers.len());
-        let parked = self.whole::<ParkedKey, ParkedValue>(names::PARKED)?;
+        let parked = self.whole::<ParkedKey, ParkedValue>(names::PARKED, &mut torn)?;
         used("parked", parked.len());
-        let pools = self.whole::<SiteKey, PoolValue>(names::POOLS)?;
+        let pools = self.whole::<SiteKey, PoolValue>(names::POOLS, &mut torn)?;
         used("pools", pools.len());
-        let monitors = self.whole::<u64, MonitorValue>(names::MONITORS)?;
+        let monitors = self.whole::<u64, MonitorValue>(names::MONITORS, &mut torn)?;
         used("monitors", monitors.len());
         let counts = self.reader(names::COUNTS).entries()?;
         used("counts", counts.len());
@@ -72,6 +71,7 @@ impl Collector {
             losses: Loss::ALL.into_iter().zip(losses).collect(),
             costs: ProbeId::ALL.into_iter().zip(costs).collect(),
             map_entries,
+            torn,
         })
     }
 
@@ -124,25 +124,16 @@ impl Collector {
         }
     }
 
-    /// All entries of a map whose values carry a sequence, none of them torn.
+    /// All entries of a map whose values carry a sequence, none of them torn; adds how many
+    /// were left out.
     fn whole<K: Plain, V: Sequenced>(
         &self,
         name: &'static str,
+        torn: &mut u64,
     ) -> Result<Vec<(K, V)>, CollectError> {
         let reader = self.reader(name);
         let mut entries: Vec<(K, V)> = reader.entries()?;
-        for (key, value) in entries.iter_mut().filter(|(_, value)| value.is_torn()) {
-            for _ in 0..TORN_RETRIES {
-                match reader.get(key)? {
-                    Some(again) => *value = again,
-                    None => break,
-                }
-                if !value.is_torn() {
-                    break;
-                }
-            }
-        }
-        entries.retain(|(_, value)| !value.is_torn());
+        *torn += leave_out_torn(&mut entries, |key| reader.get(key))?;
         Ok(entries)
     }
 
@@ -159,20 +150,3 @@ impl Collector {
         }
     }
 }
-
-/// A value that is written with the same number before and after its fields.
-trait Sequenced: Plain {
-    fn is_torn(&self) -> bool;
-}
-
-macro_rules! sequenced {
-    ($($value:ty),*) => {$(
-        impl Sequenced for $value {
-            fn is_torn(&self) -> bool {
-                self.sequence != self.sequence_end
-            }
-        }
-    )*};
-}
-
-sequenced!(LedgerValue, ParkedValue, PoolValue, MonitorValue);

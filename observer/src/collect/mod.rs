@@ -12,6 +12,7 @@ mod ring;
 mod snapshot;
 mod sum;
 mod text;
+mod torn;
 
 pub use collector::Collector;
 pub use error::CollectError;

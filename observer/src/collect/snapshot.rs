@@ -40,4 +40,6 @@ pub struct Snapshot {
     pub costs: Vec<(ProbeId, ProbeCost)>,
     /// How full the maps are.
     pub map_entries: Vec<MapUse>,
+    /// Values that were left out because the kernel was replacing them at every attempt.
+    pub torn: u64,
 }

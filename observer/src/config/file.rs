@@ -91,12 +91,13 @@ mod tests {
     #[test]
     fn every_key_is_a_flag_with_underscores() {
         let options = parse(
-            "listen = \"0.0.0.0:1\"\npid = [1, 2]\nexe = [\"/usr/bin/*\"]\nmode = \"events\"\n\
+            "listen = \"0.0.0.0:1\"\npid = [1, 2]\nexe = [\"/usr/bin/*\"]\nmode = \"events\"\ngovernor_share = 0\n\
              stuck_after = \"45s\"\nstorm_growths = 5\nstorm_window = 2\nmax_sites = 9\n\
              max_series = 800\non_finding = \"/tmp/f\"\ntable = 0.5\n",
         );
         let options = options.expect("valid");
         assert_eq!(options.pid, Some(vec![1, 2]));
+        assert_eq!(options.governor_share, Some(0.0));
         assert_eq!(options.stuck_after, Some(Seconds::from_ns(45_000_000_000)));
         assert_eq!(options.table, Some(Seconds::from_ns(500_000_000)));
     }

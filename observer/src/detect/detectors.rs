@@ -44,6 +44,8 @@ pub struct Detection {
     pub storms: BTreeMap<(ProcessId, usize), Storm>,
     /// What lasts now, worst first.
     pub findings: Vec<Finding>,
+    /// Findings that last now and are not among them: there are too many.
+    pub findings_left_out: u64,
 }
 
 /// All detectors.
@@ -76,6 +78,8 @@ impl Detectors {
         detection
             .findings
             .sort_by_key(|finding| (finding.severity, finding.since_ns));
+        let left_out = detection.findings.len().saturating_sub(MAX_FINDINGS);
+        detection.findings_left_out = left_out as u64;
         detection.findings.truncate(MAX_FINDINGS);
         detection
     }

@@ -161,3 +161,28 @@ proptest! {
         prop_assert_eq!(stuck(&detectors.look(now, &model)), 3);
     }
 }
+
+#[test]
+fn findings_beyond_the_bound_are_counted() {
+    const SITES: u64 = 1_002;
+    let mut model = model();
+    let mut builder = Builder::new().at(60 * SECOND);
+    for site in 1..=SITES {
+        builder = builder.parked(site, MUTEX, 1, 50 * SECOND);
+    }
+    for site in 1..=SITES {
+        let record = observer_ebpf_abi::Record {
+            site,
+            ..stall(site, MUTEX, 60 * SECOND, 50 * SECOND)
+        };
+        model.record(&record);
+    }
+    model.observe(60 * SECOND, &builder.build());
+    for site in 1..=SITES {
+        learn(&mut model, site, &text("src/main.rs", site as u32));
+    }
+    model.settle(60 * SECOND);
+    let detection = Detectors::default().look(60 * SECOND, &model);
+    assert_eq!(detection.findings.len(), 1_000);
+    assert_eq!(detection.findings_left_out, 2);
+}

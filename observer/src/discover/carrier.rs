@@ -5,7 +5,7 @@ use std::fs::File;
 use runtime_abi::PROVIDER;
 use serde::Serialize;
 
-use crate::elf::{Damage, ElfError, Note, read_provider_notes};
+use crate::elf::{Damage, ElfError, Note, SemaphorePage, read_provider_notes};
 
 /// A file, whatever its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -56,6 +56,14 @@ pub struct Carrier {
 }
 
 impl Carrier {
+    /// A process of it that starts while it is watched may never fire: the kernel raises the
+    /// semaphores elsewhere until the loader has made relocated data read-only.
+    #[must_use]
+    pub fn may_miss_semaphores(&self) -> bool {
+        let is_shared = |note: &Note| note.semaphore_page == SemaphorePage::SharedWhileStarting;
+        self.probes.iter().any(is_shared)
+    }
+
     /// Reads the probes of an open file; `None` if it carries none.
     ///
     /// # Errors

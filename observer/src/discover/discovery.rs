@@ -9,7 +9,8 @@ use rustix::io::Errno;
 
 use super::files::Files;
 use super::mapping::{Mapping, executable_mappings};
-use super::process::{ProcessDirectory, errno, has_ended};
+use super::process::{MAX_BYTES, ProcessDirectory, errno, has_ended};
+use super::quiet::{Mark, Quiet};
 use super::{Carrier, ExamineError, Filter, ProcessId, container_id};
 
 /// Most carriers that are taken of one process; each holds a descriptor.
@@ -31,6 +32,8 @@ pub struct Found {
     pub container_id: Option<String>,
     /// The files with probes that it maps; never empty, in the order of their addresses.
     pub carriers: Vec<Arc<Carrier>>,
+    /// It maps more files than are looked at, or more carriers than are taken.
+    pub is_partial: bool,
     /// Becomes readable when the process ends.
     pub pidfd: OwnedFd,
 }
@@ -61,6 +64,7 @@ pub struct ScanResult {
 pub struct Discovery {
     filter: Filter,
     files: Files,
+    quiet: Quiet,
     buffer: Vec<u8>,
 }
 
@@ -84,7 +88,8 @@ impl Discovery {
         }
     }
 
-    /// Looks at every process of this `/proc`.
+    /// Looks at every process of this `/proc`. One that carried nothing and has not changed
+    /// since is not looked at again, but for once in a while.
     ///
     /// # Errors
     ///
@@ -92,8 +97,9 @@ impl Discovery {
     pub fn scan(&mut self) -> io::Result<ScanResult> {
         let mut result = ScanResult::default();
         let mut memo = Memo::new();
+        self.quiet.begin();
         for pid in pids()? {
-            match self.look(pid, &mut memo) {
+            match self.look_unless_quiet(pid, &mut memo) {
                 Ok(Look::Skipped) => {}
                 Ok(Look::Nothing) => result.examined += 1,
                 Ok(Look::Carries(found)) => {
@@ -103,6 +109,7 @@ impl Discovery {
                 Err(error) => result.errors.push(error),
             }
         }
+        self.quiet.end();
         result.found.sort_by_key(|found| found.id.pid);
         Ok(result)
     }
@@ -125,6 +132,24 @@ impl Discovery {
         self.files.read
     }
 
+    fn look_unless_quiet(&mut self, pid: u32, memo: &mut Memo) -> Result<Look, ExamineError> {
+        if !self.filter.wants_pid(pid) {
+            return Ok(Look::Skipped);
+        }
+        let mark = Mark::now(pid);
+        if mark.is_some_and(|mark| mark.has_no_memory()) {
+            return Ok(Look::Skipped);
+        }
+        if self.quiet.is_unchanged(pid, mark) {
+            return Ok(Look::Nothing);
+        }
+        let look = self.look(pid, memo)?;
+        if matches!(look, Look::Nothing) {
+            self.quiet.remember(pid, mark);
+        }
+        Ok(look)
+    }
+
     fn look(&mut self, pid: u32, memo: &mut Memo) -> Result<Look, ExamineError> {
         if !self.filter.wants_pid(pid) {
             return Ok(Look::Skipped);
@@ -132,6 +157,7 @@ impl Discovery {
         match self.try_look(pid, memo) {
             Ok(look) => Ok(look),
             Err((_, error)) if has_ended(error) => Ok(Look::Skipped),
+            Err((_, Errno::TOOBIG)) => Err(ExamineError::TooManyFiles { pid }),
             Err((what, error)) => Err(ExamineError::new(pid, what, error)),
         }
     }
@@ -159,30 +185,37 @@ impl Discovery {
         if self.buffer.is_empty() {
             return Ok(Look::Skipped);
         }
-        let carriers = self.carriers(&process, memo)?;
+        let is_cut = self.buffer.len() as u64 == MAX_BYTES;
+        let (carriers, is_partial) = self.carriers(&process, memo)?;
+        let is_partial = is_partial || is_cut;
         if carriers.is_empty() {
-            return Ok(Look::Nothing);
+            return match is_partial {
+                true => Err(("the files that it maps", Errno::TOOBIG)),
+                false => Ok(Look::Nothing),
+            };
         }
-        self.describe(&process, pid, carriers)
+        self.describe(&process, pid, carriers, is_partial)
             .map(|found| Look::Carries(Box::new(found)))
     }
 
-    /// The carriers among the mappings in the buffer.
+    /// The carriers among the mappings in the buffer, and whether there may be more.
     fn carriers(
         &mut self,
         process: &ProcessDirectory,
         memo: &mut Memo,
-    ) -> Result<Vec<Arc<Carrier>>, Failure> {
-        process
-            .read("maps", &mut self.buffer)
-            .map_err(reading("maps"))?;
+    ) -> Result<(Vec<Arc<Carrier>>, bool), Failure> {
         let mut carriers: Vec<Arc<Carrier>> = Vec::new();
         let mut seen = HashSet::new();
         let mut refused = None;
+        let mut is_partial = false;
         for mapping in executable_mappings(&self.buffer) {
             let is_new = seen.insert((mapping.device, mapping.inode));
-            if !is_new || seen.len() > MAX_FILES_OF_A_PROCESS || carriers.len() == MAX_CARRIERS {
+            if !is_new {
                 continue;
+            }
+            if seen.len() > MAX_FILES_OF_A_PROCESS || carriers.len() == MAX_CARRIERS {
+                is_partial = true;
+                break;
             }
             match remembered_carrier(&mut self.files, process, &mapping, memo) {
                 Ok(Some(carrier)) if carriers.iter().all(|known| known.id != carrier.id) => {
@@ -196,7 +229,7 @@ impl Discovery {
         }
         match refused {
             Some(failure) if carriers.is_empty() => Err(failure),
-            _ => Ok(carriers),
+            _ => Ok((carriers, is_partial)),
         }
     }
 
@@ -205,6 +238,7 @@ impl Discovery {
         process: &ProcessDirectory,
         pid: u32,
         carriers: Vec<Arc<Carrier>>,
+        is_partial: bool,
     ) -> Result<Found, Failure> {
         let stat = process.stat(&mut self.buffer).map_err(reading("stat"))?;
         let id = ProcessId {
@@ -224,6 +258,7 @@ impl Discovery {
             exe,
             container_id,
             carriers,
+            is_partial,
             pidfd,
         })
     }

@@ -24,9 +24,23 @@ pub enum ExamineError {
         /// The kernel's answer.
         source: std::io::Error,
     },
+    /// None of the files that were looked at carries probes, and there are more.
+    #[error("pid {pid}: maps more files than are looked at, none of these carries probes")]
+    TooManyFiles {
+        /// The process.
+        pid: u32,
+    },
 }
 
 impl ExamineError {
+    /// The process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        match self {
+            Self::Denied { pid, .. } | Self::Read { pid, .. } | Self::TooManyFiles { pid } => *pid,
+        }
+    }
+
     pub(super) fn new(pid: u32, what: &'static str, error: Errno) -> Self {
         match error {
             Errno::PERM | Errno::ACCESS => Self::Denied { pid, what },

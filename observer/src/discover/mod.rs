@@ -14,6 +14,7 @@ mod files;
 mod filter;
 mod mapping;
 mod process;
+mod quiet;
 
 pub use carrier::{Carrier, FileId, Unwinding};
 pub use container::container_id;

@@ -24,7 +24,7 @@ pub struct ProcessId {
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
 /// Most bytes of a file in `/proc` that are read; a map line has about 100.
-const MAX_BYTES: u64 = 32 << 20;
+pub(super) const MAX_BYTES: u64 = 32 << 20;
 
 /// What a process's `stat` says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

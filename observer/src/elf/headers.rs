@@ -2,6 +2,7 @@
 //! and where three sections are.
 
 use std::mem::size_of;
+use std::ops::Range;
 
 use object::elf::{self, FileHeader32, FileHeader64};
 use object::pod::{Pod, from_bytes, slice_from_all_bytes};
@@ -36,6 +37,8 @@ pub(super) struct Headers {
     pub layout: Layout,
     pub file_size: u64,
     pub segments: Vec<Segment>,
+    /// Addresses that are made read-only after relocation (`PT_GNU_RELRO`).
+    pub read_only: Option<Range<u64>>,
     pub note_sections: Vec<NoteSection>,
     /// Address of `.stapsdt.base`; 0 without one.
     pub base: u64,
@@ -104,6 +107,7 @@ impl<'s, S: Source + ?Sized, E: FileHeader<Endian = Endianness>> Reader<'s, S, E
             },
             file_size: self.file_size,
             segments: Vec::new(),
+            read_only: None,
             note_sections: Vec::new(),
             base: 0,
             eh_frame: false,
@@ -151,16 +155,24 @@ impl<'s, S: Source + ?Sized, E: FileHeader<Endian = Endianness>> Reader<'s, S, E
         let offset = self.header.e_phoff(self.endian).into();
         let table = self.table(offset, count, size_of::<E::ProgramHeader>(), SEGMENTS)?;
         let segments = records::<E::ProgramHeader>(&table, SEGMENTS)?;
-        for segment in segments
-            .iter()
-            .filter(|s| s.p_type(self.endian) == elf::PT_LOAD)
-        {
-            if headers.segments.len() == MAX_SEGMENTS {
-                return Err(ElfError::TooLarge("more load segments than are looked at"));
+        for segment in segments {
+            match segment.p_type(self.endian) {
+                elf::PT_LOAD if headers.segments.len() == MAX_SEGMENTS => {
+                    return Err(ElfError::TooLarge("more load segments than are looked at"));
+                }
+                elf::PT_LOAD => headers.segments.push(self.segment(segment)),
+                // Files have one; the loader takes the last.
+                elf::PT_GNU_RELRO => headers.read_only = Some(self.addresses(segment)),
+                _ => {}
             }
-            headers.segments.push(self.segment(segment));
         }
         Ok(())
+    }
+
+    fn addresses(&self, header: &E::ProgramHeader) -> Range<u64> {
+        let start: u64 = header.p_vaddr(self.endian).into();
+        let bytes: u64 = header.p_memsz(self.endian).into();
+        start..start.saturating_add(bytes)
     }
 
     fn segment(&self, header: &E::ProgramHeader) -> Segment {

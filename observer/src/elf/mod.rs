@@ -18,6 +18,7 @@ mod headers;
 mod note;
 mod notes;
 mod registers;
+mod semaphore;
 mod source;
 mod x86;
 
@@ -25,3 +26,4 @@ pub use arguments::{Architecture, MAX_OPERANDS, Operand, OperandKind, decode_ope
 pub use error::{Damage, ElfError};
 pub use note::{Note, Notes};
 pub use notes::{MAX_NOTES, read_file_notes, read_notes, read_provider_notes};
+pub use semaphore::SemaphorePage;

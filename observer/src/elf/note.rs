@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Damage, Operand};
+use super::{Damage, Operand, SemaphorePage};
 
 /// One probe site of a program, as its note says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +25,9 @@ pub struct Note {
     /// it in a writable segment.
     #[serde(skip)]
     pub semaphore_file_offset: Option<u64>,
+    /// Whether the kernel finds the semaphore there.
+    #[serde(skip)]
+    pub semaphore_page: SemaphorePage,
     /// One entry per argument; `None` where its form is unknown.
     pub operands: Vec<Option<Operand>>,
 }

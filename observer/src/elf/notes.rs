@@ -12,10 +12,13 @@
 
 use std::fs::File;
 
+use rustix::param::page_size;
+
 use super::address::adjustment;
 use super::headers::{Headers, Layout, NoteSection};
+use super::semaphore::page_of;
 use super::source::Source;
-use super::{Damage, ElfError, Note, Notes, decode_operands};
+use super::{Damage, ElfError, Note, Notes, SemaphorePage, decode_operands};
 
 /// Most notes that are kept of a file; the rest is reported as [`Damage::TooMany`].
 pub const MAX_NOTES: usize = 16_384;
@@ -135,6 +138,8 @@ impl Reader<'_> {
         if self.notes.notes.len() == MAX_NOTES {
             return Err(Damage::TooMany);
         }
+        let (semaphore_file_offset, semaphore_page) = self.semaphore(raw).unzip();
+        let semaphore_page = semaphore_page.unwrap_or_default();
         self.notes.notes.push(Note {
             provider: raw.provider.to_string(),
             name: raw.name.to_string(),
@@ -143,14 +148,15 @@ impl Reader<'_> {
             semaphore: raw.semaphore,
             arguments: raw.arguments.to_string(),
             file_offset: segment.file_offset(location, self.headers.file_size),
-            semaphore_file_offset: self.semaphore_offset(raw),
+            semaphore_file_offset,
+            semaphore_page,
             operands: decode_operands(&raw.arguments, self.headers.architecture),
         });
         Ok(())
     }
 
     /// The kernel counts a semaphore up in a writable mapping of the file only.
-    fn semaphore_offset(&self, raw: &RawNote) -> Option<u64> {
+    fn semaphore(&self, raw: &RawNote) -> Option<(u64, SemaphorePage)> {
         if raw.semaphore == 0 {
             return None;
         }
@@ -161,7 +167,12 @@ impl Reader<'_> {
             .iter()
             .filter(|segment| segment.writable);
         let mut held = writable.filter(|segment| segment.contains(address));
-        held.next()?.file_offset(address, self.headers.file_size)
+        let own = held.next()?;
+        let offset = own.file_offset(address, self.headers.file_size)?;
+        let read_only = self.headers.read_only.as_ref();
+        let segments = &self.headers.segments;
+        let page = page_of(segments, read_only, own, offset, page_size() as u64);
+        Some((offset, page))
     }
 
     fn adjusted(&self, raw: &RawNote, address: u64) -> u64 {

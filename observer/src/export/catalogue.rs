@@ -139,7 +139,7 @@ catalogue! {
     PROBE_SECONDS "observer_probe_seconds_total" Observer Counter ["probe"]
         "Estimated time spent in probe programs: hits times the mean of the timed ones.";
     GOVERNOR_STATE "observer_governor_state" Observer Gauge []
-        "Which measure against the observer's own cost is in force; 0 is none.";
+        "Which measure against the observer's own cost is in force: 0 none, 1 event probes of some executable are detached.";
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::findings::finding_json;
 use crate::detect::{Detector, Finding};
 use crate::discover::ProcessId;
 
-/// Files that one observer writes at most; later findings are only logged.
+/// Files that one observer writes at most; later findings are logged and counted.
 const MAX_FILES: usize = 1_000;
 
 type Key = (Detector, ProcessId, Arc<str>, String);
@@ -22,6 +22,7 @@ pub struct OnFinding {
     directory: PathBuf,
     lasting: HashSet<Key>,
     written: usize,
+    unwritten: u64,
 }
 
 impl OnFinding {
@@ -36,7 +37,14 @@ impl OnFinding {
             directory,
             lasting: HashSet::new(),
             written: 0,
+            unwritten: 0,
         })
+    }
+
+    /// Findings that began and could not be written, ever.
+    #[must_use]
+    pub fn unwritten(&self) -> u64 {
+        self.unwritten
     }
 
     /// Writes what began since the last view.
@@ -49,15 +57,18 @@ impl OnFinding {
             if self.written == MAX_FILES {
                 let (process, summary) = (&finding.process, &finding.summary);
                 tracing::warn!(%process, summary, "not written: there are {MAX_FILES} files");
+                self.unwritten += 1;
                 continue;
             }
             self.written += 1;
-            self.write(finding, view.observer.unix_offset_ns);
+            let written = self.write(finding, view.observer.unix_offset_ns);
+            self.unwritten += u64::from(!written);
         }
         self.lasting = lasting;
     }
 
-    fn write(&self, finding: &Finding, unix_offset_ns: u64) {
+    /// `false` if it could not be written.
+    fn write(&self, finding: &Finding, unix_offset_ns: u64) -> bool {
         let detector = finding.detector.name();
         let since_ms = finding.last_seen_ns.saturating_add(unix_offset_ns) / 1_000_000;
         let name = format!(
@@ -66,9 +77,11 @@ impl OnFinding {
         );
         let path = self.directory.join(name);
         let text = format!("{:#}\n", finding_json(finding, unix_offset_ns));
-        if let Err(error) = fs::write(&path, text) {
+        let written = fs::write(&path, text);
+        if let Err(error) = &written {
             tracing::warn!(path = %path.display(), %error, "the finding could not be written");
         }
+        written.is_ok()
     }
 }
 
@@ -121,5 +134,22 @@ mod tests {
         on_finding.look(&of(vec![]));
         on_finding.look(&of(vec![finding("mutex")]));
         assert_eq!(files(), 3, "it began again");
+    }
+
+    #[test]
+    fn what_has_no_file_is_counted() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut on_finding = OnFinding::new(directory.path().join("gone")).expect("created");
+        on_finding.written = MAX_FILES - 1;
+        let of = |findings| View {
+            findings,
+            ..View::default()
+        };
+        on_finding.look(&of(vec![finding("mutex"), finding("rwlock")]));
+        assert_eq!(on_finding.unwritten(), 1, "one file too many");
+        fs::remove_dir_all(directory.path().join("gone")).expect("it is there");
+        on_finding.written = 0;
+        on_finding.look(&of(vec![finding("semaphore")]));
+        assert_eq!(on_finding.unwritten(), 2, "the directory is gone");
     }
 }

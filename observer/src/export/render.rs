@@ -3,8 +3,6 @@
 //! No two samples of a scrape have equal labels: processes differ in pid, sites of a process in
 //! their label (the model keys them by it), and everything else comes from a map's keys.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use prometheus::core::Collector as _;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{TextEncoder, proto};
@@ -13,11 +11,7 @@ use super::metrics::{Families, Labels};
 use super::select::Families as Optional;
 use super::view::{AttachTimes, OTHER, ObserverView, ProcessView, SiteView};
 use super::{View, catalogue as metric};
-use crate::discover::ProcessId;
 use observer_ebpf_abi::Histogram;
-
-/// Series of findings of one process.
-const MAX_FINDINGS: usize = 100;
 
 /// Renders a view. `scrape_seconds` is what the previous rendering took.
 #[must_use]
@@ -248,27 +242,15 @@ fn stalled_series(families: &mut Families, process: &Labels, view: &ProcessView)
     }
 }
 
-/// Findings of one site that differ only in what has no label (the reason) are one series. A
-/// process has a bounded number, the worst first; `/findings` has the others.
 fn finding_series(families: &mut Families, view: &View) {
-    let mut seen = BTreeSet::new();
-    let mut counts: BTreeMap<ProcessId, usize> = BTreeMap::new();
-    for finding in &view.findings {
-        if counts
-            .get(&finding.id)
-            .is_some_and(|count| *count >= MAX_FINDINGS)
-        {
-            continue;
-        }
+    for index in &view.finding_series.shown {
+        let finding = &view.findings[*index];
         let pid = finding.id.pid.to_string();
         let process = Labels::of(&[("process", &finding.process), ("pid", &pid)]);
         let (detector, state) = (finding.detector.name(), finding.state.name());
         let severity = finding.severity.name();
-        if seen.insert((finding.id, finding.site.clone(), detector, state, severity)) {
-            let labels = process.with(&[detector, state, severity, &finding.site]);
-            families.add(&metric::FINDINGS, &labels, 1.0);
-            *counts.entry(finding.id).or_default() += 1;
-        }
+        let labels = process.with(&[detector, state, severity, &finding.site]);
+        families.add(&metric::FINDINGS, &labels, 1.0);
     }
 }
 
@@ -312,8 +294,11 @@ fn observer_series(
     families.add(&metric::SITES_DROPPED, &none, observer.sites_dropped as f64);
     families.add(&metric::SERIES, &none, series as f64);
     families.add(&metric::SCRAPE_SECONDS, &none, scrape_seconds);
-    // There is no governor yet: the ledger's cost is bounded by the contract.
-    families.add(&metric::GOVERNOR_STATE, &none, 0.0);
+    families.add(
+        &metric::GOVERNOR_STATE,
+        &none,
+        observer.governor_state.into(),
+    );
 }
 
 fn duration_series(

@@ -1,6 +1,6 @@
 //! What a scrape says, on hand-made and on generated models.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use observer_ebpf_abi::{EventCounts, HISTOGRAM_PARK, HISTOGRAM_WAKE, HistogramKey, SiteKey};
 use proptest::prelude::*;
@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::collect::{MapUse, Snapshot};
 use crate::detect::Detectors;
+use crate::discover::ProcessId;
 use crate::export::{CATALOGUE, Limits, Selection};
 use crate::model::Model;
 use crate::model::fixtures::{Builder, INCARNATION, incarnation, learn, meta, model, stall, text};

@@ -104,6 +104,9 @@ pub(super) struct Chosen {
     stalled: BTreeSet<(usize, Option<Reason>)>,
     series: usize,
     dropped: usize,
+    /// Optional series that are wanted and have no room.
+    missing: usize,
+    left_out: usize,
 }
 
 /// What is exported of every process.
@@ -112,6 +115,7 @@ pub struct Selection {
     limits: Limits,
     processes: BTreeMap<ProcessId, Chosen>,
     sites_dropped: u64,
+    series_left_out: u64,
 }
 
 impl Selection {
@@ -142,6 +146,7 @@ impl Selection {
             chosen.update(now_ns, process, share, self.limits.max_sites);
             left = left.saturating_sub(share.max(chosen.series));
             self.sites_dropped += chosen.newly_dropped(process);
+            self.series_left_out += chosen.newly_left_out();
         }
     }
 
@@ -149,6 +154,12 @@ impl Selection {
     #[must_use]
     pub fn sites_dropped(&self) -> u64 {
         self.sites_dropped
+    }
+
+    /// Series of chosen sites that had no room, ever.
+    #[must_use]
+    pub fn series_left_out(&self) -> u64 {
+        self.series_left_out
     }
 
     pub(super) fn of(&self, process: &Process) -> Option<&Chosen> {
@@ -235,6 +246,7 @@ impl Chosen {
     }
 
     fn choose_families(&mut self, process: &Process, share: usize) {
+        self.missing = 0;
         for (index, site) in process.sites().iter().enumerate() {
             let Some(families) = self.sites.get_mut(&index) else {
                 continue;
@@ -245,6 +257,8 @@ impl Chosen {
                 if missing && self.series + series <= share {
                     families.0 |= family.0;
                     self.series += series;
+                } else if missing {
+                    self.missing += series;
                 }
             }
         }
@@ -255,6 +269,12 @@ impl Chosen {
         let dropped = if self.open { without } else { 0 };
         let newly = dropped.saturating_sub(self.dropped);
         self.dropped += newly;
+        newly as u64
+    }
+
+    fn newly_left_out(&mut self) -> u64 {
+        let newly = self.missing.saturating_sub(self.left_out);
+        self.left_out += newly;
         newly as u64
     }
 }

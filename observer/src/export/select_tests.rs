@@ -118,3 +118,21 @@ fn series_are_shared_fairly() {
         "the small one gets all that it wants, the rest is shared"
     );
 }
+
+#[test]
+fn optional_series_without_room_are_counted_once() {
+    let mut model = model();
+    add_sites(&mut model, PID, INCARNATION, 1);
+    let grown = Builder::new().ledger(1, [1, 0, 9, 0]).build();
+    model.observe(3 * SECOND, &grown);
+    let mut selection = Selection::new(Limits {
+        max_sites: 1,
+        max_series: PROCESS_SERIES + SITE_SERIES,
+    });
+    selection.update(9 * SECOND, &model);
+    selection.update(10 * SECOND, &model);
+    assert_eq!(selection.series_left_out(), 3, "growths and storms");
+    let mut roomy = Selection::new(Limits::default());
+    roomy.update(9 * SECOND, &model);
+    assert_eq!(roomy.series_left_out(), 0);
+}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use observer_ebpf_abi::{HISTOGRAM_WAKE, Histogram, MonitorValue};
 use runtime_abi::Reason;
 
+use super::findings::FindingSeries;
 use super::select::{Chosen, Families, Selection};
 use crate::collect::MapUse;
 use crate::detect::{Detection, Finding, Storm};
@@ -21,6 +22,7 @@ const UNKNOWN: &str = "unknown";
 pub struct View {
     pub(super) processes: Vec<ProcessView>,
     pub(super) findings: Vec<Finding>,
+    pub(super) finding_series: FindingSeries,
     pub(super) observer: ObserverView,
 }
 
@@ -39,6 +41,8 @@ pub struct ObserverView {
     pub maps: Vec<MapUse>,
     /// Estimated seconds by probe.
     pub probe_seconds: Vec<(&'static str, f64)>,
+    /// Which measure against the observer's own cost is in force; 0 is none.
+    pub governor_state: u8,
     /// Sites without room.
     pub sites_dropped: u64,
     /// What to add to a boot time for a time since 1970, both in nanoseconds.
@@ -127,6 +131,7 @@ impl View {
         Self {
             processes,
             findings: detection.findings.clone(),
+            finding_series: FindingSeries::new(&detection.findings),
             observer,
         }
     }
@@ -135,6 +140,12 @@ impl View {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// Findings among these that have no series: their process has too many.
+    #[must_use]
+    pub fn findings_without_series(&self) -> u64 {
+        self.finding_series.left_out
     }
 }
 

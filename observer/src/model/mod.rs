@@ -21,6 +21,7 @@ mod address;
 mod counters;
 mod file_name;
 mod incarnation;
+mod losses;
 #[expect(
     clippy::module_inception,
     reason = "the model is the noun of this stage"
@@ -37,6 +38,7 @@ pub(crate) use model::fixtures;
 
 pub use counters::Counters;
 pub use file_name::short_file_name;
+pub use losses::Losses;
 pub use model::{Meta, Model};
 pub use orphans::Orphans;
 pub use park::Stalled;

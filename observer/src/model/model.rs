@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use observer_ebpf_abi::{Record, SiteKey};
 
-use super::Process;
+use super::{Losses, Process};
 use crate::collect::{Snapshot, Text};
 use crate::discover::ProcessId;
 
@@ -29,6 +29,7 @@ pub struct Meta {
 pub struct Model {
     processes: BTreeMap<u32, Process>,
     strangers: Vec<u32>,
+    losses: Losses,
 }
 
 impl Model {
@@ -46,7 +47,10 @@ impl Model {
             .get(&id.pid)
             .is_none_or(|known| known.id() != id)
         {
-            self.processes.insert(id.pid, Process::new(id, meta));
+            let replaced = self.processes.insert(id.pid, Process::new(id, meta));
+            replaced
+                .into_iter()
+                .for_each(|mut process| self.losses.take(&mut process.losses));
         }
     }
 
@@ -56,7 +60,8 @@ impl Model {
             .processes
             .get(&id.pid)
             .is_some_and(|known| known.id() == id);
-        let process = known.then(|| self.processes.remove(&id.pid)).flatten()?;
+        let mut process = known.then(|| self.processes.remove(&id.pid)).flatten()?;
+        self.losses.take(&mut process.losses);
         Some(process.incarnation()).filter(|incarnation| *incarnation != 0)
     }
 
@@ -104,9 +109,16 @@ impl Model {
 
     /// Recomputes every sum; [`Model::observe`] does so by itself.
     pub fn settle(&mut self, now_ns: u64) {
-        self.processes
-            .values_mut()
-            .for_each(|process| process.settle(now_ns));
+        for process in self.processes.values_mut() {
+            process.settle(now_ns);
+            self.losses.take(&mut process.losses);
+        }
+    }
+
+    /// What did not fit, up to the last snapshot.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.losses
     }
 
     /// Thread groups of the last snapshot that hit a probe and are not watched.

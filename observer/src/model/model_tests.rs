@@ -334,3 +334,45 @@ fn values_of_two_processes_do_not_mix() {
     );
     assert_eq!(model.strangers(), [1]);
 }
+
+#[test]
+fn site_records_beyond_the_bound_are_counted_and_known_ones_go_on() {
+    let bound = u64::from(observer_ebpf_abi::MAX_LEDGER);
+    let mut builder = Builder::new();
+    for site in 1..=bound + 3 {
+        builder = builder.ledger(site, [1, 0, 0, 0]);
+    }
+    let mut model = model();
+    model.observe(2 * SECOND, &builder.build());
+    assert_eq!(only(&model).totals().spawned, bound);
+    assert_eq!(model.losses().addresses, 3);
+    model.observe(3 * SECOND, &Builder::new().ledger(1, [5, 0, 0, 0]).build());
+    assert_eq!(only(&model).totals().spawned, bound + 4);
+    assert_eq!(model.losses().addresses, 3, "nothing more was refused");
+    model.record(&unstall(7, 2, 3 * SECOND));
+    model.end(ID);
+    assert_eq!(
+        model.losses().addresses,
+        3,
+        "a known record, and what was counted stays"
+    );
+}
+
+#[test]
+fn names_of_a_line_beyond_the_bound_are_counted() {
+    let mut model = model();
+    let mut builder = Builder::new();
+    for site in 1..=7 {
+        builder = builder.ledger(site, [1, 0, 0, 0]);
+    }
+    model.observe(2 * SECOND, &builder.build());
+    for (site, name) in (1..).zip(["a", "b", "c", "d", "e", "a", "f"]) {
+        let text = crate::collect::Text {
+            name: Some(name.to_owned()),
+            ..text("src/main.rs", 7)
+        };
+        learn(&mut model, site, &text);
+    }
+    model.end(ID);
+    assert_eq!(model.losses().site_names, 2);
+}

@@ -10,6 +10,7 @@ use observer_ebpf_abi::{
 use runtime_abi::{MAX_SITES_IN_ROTATION, Reason};
 
 use super::address::Address;
+use super::losses::Losses;
 use super::model::Meta;
 use super::park::{Parked, Stalled, Sums};
 use super::site::{Site, label_of};
@@ -54,6 +55,8 @@ pub struct Process {
     pool_values: HashMap<u64, PoolValue>,
     pools: BTreeMap<usize, Pool>,
     histograms: BTreeMap<(u32, Option<Reason>), Histogram>,
+    /// Not yet added to the model's.
+    pub(super) losses: Losses,
 }
 
 impl Process {
@@ -75,6 +78,7 @@ impl Process {
             pool_values: HashMap::new(),
             pools: BTreeMap::new(),
             histograms: BTreeMap::new(),
+            losses: Losses::default(),
         }
     }
 
@@ -174,6 +178,7 @@ impl Process {
         if newer && incarnation::may_be_of(incarnation, self.id) {
             *self = Self {
                 incarnation,
+                losses: self.losses,
                 ..Self::new(self.id, self.meta.clone())
             };
             return true;
@@ -233,7 +238,8 @@ impl Process {
     pub(super) fn record(&mut self, record: &Record) {
         self.hear(record.boot_ns);
         self.address(record.site);
-        self.stalls.record(record);
+        let fits = self.stalls.record(record);
+        self.losses.stalls += u64::from(!fits);
     }
 
     /// Recomputes all sums, after a snapshot was taken in.
@@ -271,7 +277,8 @@ impl Process {
         });
         address.site = Some(index);
         address.service = text.is_service();
-        self.sites[index].join(text);
+        let fits = self.sites[index].join(text);
+        self.losses.site_names += u64::from(!fits);
     }
 
     fn hear(&mut self, boot_ns: u64) {
@@ -279,10 +286,12 @@ impl Process {
     }
 
     /// The entry of an address; a new one only within the bound, so that a hostile target
-    /// cannot fill the memory. Beyond, its values are not counted.
+    /// cannot fill the memory. Beyond, its values are not taken in, and counted as lost.
     fn address(&mut self, site: u64) -> Option<&mut Address> {
         if self.addresses.len() >= MAX_LEDGER as usize {
-            return self.addresses.get_mut(&site);
+            let known = self.addresses.get_mut(&site);
+            self.losses.addresses += u64::from(known.is_none());
+            return known;
         }
         Some(self.addresses.entry(site).or_default())
     }

@@ -33,12 +33,19 @@ impl Site {
         }
     }
 
-    /// Takes in one more address with this label.
-    pub(super) fn join(&mut self, text: &Text) {
+    /// Takes in one more address with this label; `false` if its name is one too many.
+    #[must_use]
+    pub(super) fn join(&mut self, text: &Text) -> bool {
         self.service &= text.is_service();
-        if let Some(name) = text.name.as_ref().filter(|_| self.names.len() < MAX_NAMES) {
-            self.names.insert(name.replace(char::is_control, "?"));
+        let Some(name) = &text.name else {
+            return true;
+        };
+        let name = name.replace(char::is_control, "?");
+        let fits = self.names.len() < MAX_NAMES || self.names.contains(&name);
+        if fits {
+            self.names.insert(name);
         }
+        fits
     }
 
     /// `file:line:column`, prefixes cut.

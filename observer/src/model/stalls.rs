@@ -41,15 +41,18 @@ pub struct Stalls {
 
 impl Stalls {
     /// Takes one record of the ring; other kinds than `stall` and `unstall` change nothing.
-    pub fn record(&mut self, record: &Record) {
+    /// `false` if it names a stall beyond the bound.
+    #[must_use]
+    pub fn record(&mut self, record: &Record) -> bool {
         match record.kind {
-            RECORD_STALL => self.begin_or_repeat(record),
+            RECORD_STALL => return self.begin_or_repeat(record),
             RECORD_UNSTALL => self.end(record),
             _ => {}
         }
+        true
     }
 
-    fn begin_or_repeat(&mut self, record: &Record) {
+    fn begin_or_repeat(&mut self, record: &Record) -> bool {
         let stall = NamedStall {
             site: record.site,
             reason: record.reason,
@@ -59,12 +62,13 @@ impl Stalls {
             owner: record.owner,
         };
         if self.by_task.len() >= MAX_NAMED_STALLS && !self.by_task.contains_key(&record.task) {
-            return;
+            return false;
         }
         let known = self.by_task.entry(record.task).or_insert(stall);
         if known.seen_ns <= stall.seen_ns {
             *known = stall;
         }
+        true
     }
 
     fn end(&mut self, record: &Record) {
@@ -126,15 +130,15 @@ mod tests {
     #[test]
     fn a_stall_is_over_when_unstall_says_so() {
         let mut stalls = Stalls::default();
-        stalls.record(&stall(7, 2, 12 * SECOND, 10 * SECOND));
-        stalls.record(&unstall(7, 2, 13 * SECOND));
+        let _ = stalls.record(&stall(7, 2, 12 * SECOND, 10 * SECOND));
+        let _ = stalls.record(&unstall(7, 2, 13 * SECOND));
         assert!(stalls.is_empty());
     }
 
     #[test]
     fn a_stall_that_is_not_repeated_for_three_rotations_is_over() {
         let mut stalls = Stalls::default();
-        stalls.record(&stall(7, 2, 12 * SECOND, 10 * SECOND));
+        let _ = stalls.record(&stall(7, 2, 12 * SECOND, 10 * SECOND));
         stalls.expire(18 * SECOND);
         assert_eq!(stalls.len(), 1);
         stalls.expire(18 * SECOND + 1);
@@ -145,7 +149,7 @@ mod tests {
     fn many_stalls_make_a_rotation_longer() {
         let mut stalls = Stalls::default();
         for task in 0..4_096 {
-            stalls.record(&stall(task, 2, 12 * SECOND, 10 * SECOND));
+            let _ = stalls.record(&stall(task, 2, 12 * SECOND, 10 * SECOND));
         }
         stalls.expire(24 * SECOND);
         assert_eq!(stalls.len(), 4_096);
@@ -156,9 +160,11 @@ mod tests {
     #[test]
     fn names_are_bounded() {
         let mut stalls = Stalls::default();
-        for task in 0..MAX_NAMED_STALLS as u64 + 10 {
-            stalls.record(&stall(task, 2, 12 * SECOND, 10 * SECOND));
-        }
+        let most = MAX_NAMED_STALLS as u64;
+        let mut take = |task| stalls.record(&stall(task, 2, 12 * SECOND, 10 * SECOND));
+        assert!((0..most).all(&mut take));
+        assert!(!(most..most + 10).any(&mut take), "beyond the bound");
+        assert!(take(0), "a repetition fits");
         assert_eq!(stalls.len(), MAX_NAMED_STALLS);
     }
 
@@ -182,13 +188,13 @@ mod tests {
                     *slot = None;
                     unstall(*task, 2, now)
                 };
-                plain.record(&record);
-                repeated.record(&record);
+                let _ = plain.record(&record);
+                let _ = repeated.record(&record);
                 for (_, later) in repeats.iter().filter(|(at, _)| *at == index) {
                     for (task, since) in begun.iter().enumerate() {
                         if let Some(since) = since {
                             let at = now + later;
-                            repeated.record(&stall(task as u64, 2, at, at - since));
+                            let _ = repeated.record(&stall(task as u64, 2, at, at - since));
                         }
                     }
                 }

@@ -1,21 +1,15 @@
-//! The processes that are watched and the files that are attached: the stages `discover` and
-//! `attach`, put together.
-//!
-//! Links belong to files and are shared by all processes that map them. A file stays attached
-//! for a while after its last process, so that one that is started again is watched from its
-//! first probe on.
+//! The processes that are watched: the stages `discover` and `attach`, put together. Their files
+//! are [`Attachments`]'.
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
-use crate::attach::{Kernel, Links, Mode};
-use crate::discover::{Carrier, Discovery, ExamineError, FileId, Filter, Found, ProcessId};
-use crate::export::AttachTimes;
+use super::attachments::Attachments;
+use crate::discover::{Discovery, ExamineError, FileId, Filter, Found, ProcessId};
 use crate::model::Meta;
 use crate::sys::poll::watch;
 
@@ -23,10 +17,6 @@ use crate::sys::poll::watch;
 const RECHECKS: [Duration; 2] = [Duration::from_millis(200), Duration::from_millis(1_000)];
 /// Looks that are planned at most; beyond, the next scan finds what was late.
 const MAX_RECHECKS: usize = 1_024;
-/// How long a file stays attached without a process.
-const LINGER: Duration = Duration::from_secs(10);
-/// How long until a file that could not be attached is tried again.
-const RETRY: Duration = Duration::from_secs(30);
 /// How long a process that was looked at in vain is left alone.
 const IGNORE: Duration = Duration::from_secs(2);
 
@@ -39,20 +29,17 @@ pub(super) enum Change {
     Ended(ProcessId),
 }
 
-/// The processes that are watched and the files that are attached.
+/// The processes that are watched.
 pub(super) struct Targets {
     discovery: Discovery,
-    kernel: Kernel,
-    mode: Mode,
+    attachments: Attachments,
     processes: HashMap<u32, Target>,
-    files: HashMap<FileId, Attached>,
-    failed: HashMap<FileId, Instant>,
     /// Processes whose error was counted.
     unreadable: HashSet<u32>,
     ignored: HashMap<u32, Instant>,
     rechecks: Vec<(Instant, u32)>,
+    rechecks_left_out: u64,
     errors: u64,
-    attach_times: AttachTimes,
     ends: (UnboundedSender<ProcessId>, UnboundedReceiver<ProcessId>),
 }
 
@@ -63,11 +50,6 @@ struct Target {
     waiting_for_end: AbortHandle,
 }
 
-struct Attached {
-    _links: Links,
-    last_used: Instant,
-}
-
 impl Drop for Target {
     fn drop(&mut self) {
         self.waiting_for_end.abort();
@@ -75,19 +57,16 @@ impl Drop for Target {
 }
 
 impl Targets {
-    pub(super) fn new(filter: Filter, kernel: Kernel, mode: Mode) -> Self {
+    pub(super) fn new(filter: Filter, attachments: Attachments) -> Self {
         Self {
             discovery: Discovery::with_filter(filter),
-            kernel,
-            mode,
+            attachments,
             processes: HashMap::new(),
-            files: HashMap::new(),
-            failed: HashMap::new(),
             unreadable: HashSet::new(),
             ignored: HashMap::new(),
             rechecks: Vec::new(),
+            rechecks_left_out: 0,
             errors: 0,
-            attach_times: AttachTimes::default(),
             ends: unbounded_channel(),
         }
     }
@@ -99,12 +78,30 @@ impl Targets {
 
     /// What could not be examined or attached, ever.
     pub(super) fn errors(&self) -> u64 {
-        self.errors
+        self.errors + self.attachments.errors()
     }
 
-    /// How long attaching took.
-    pub(super) fn attach_times(&self) -> &AttachTimes {
-        &self.attach_times
+    /// Processes that executed a program and were not looked at again for want of room, ever.
+    pub(super) fn rechecks_left_out(&self) -> u64 {
+        self.rechecks_left_out
+    }
+
+    /// The files that are attached.
+    pub(super) fn attachments(&self) -> &Attachments {
+        &self.attachments
+    }
+
+    /// Keeps the price of event probes within its bound, given the new hits by process and what
+    /// one costs.
+    pub(super) fn govern(&mut self, now_ns: u64, hits: &HashMap<u32, u64>, hit_ns: f64) {
+        let mut spent: HashMap<FileId, f64> = HashMap::new();
+        for (pid, hits) in hits {
+            let files = self.processes.get(pid).map(|target| &target.files);
+            for file in files.into_iter().flatten() {
+                *spent.entry(*file).or_default() += *hits as f64 * hit_ns;
+            }
+        }
+        self.attachments.govern(now_ns, &spent);
     }
 
     /// Waits until a watched process ends.
@@ -126,12 +123,14 @@ impl Targets {
                 return Vec::new();
             }
         };
-        let failing: HashSet<u32> = scan.errors.iter().map(pid_of).collect();
+        let failing: HashSet<u32> = scan.errors.iter().map(ExamineError::pid).collect();
         self.unreadable.retain(|pid| failing.contains(pid));
         scan.errors.iter().for_each(|error| self.count(error));
         let found = scan.found.into_iter();
         let changes = found.flat_map(|found| self.take(found)).collect();
-        self.detach_unused();
+        let targets = self.processes.values();
+        let used = targets.flat_map(|target| target.files.clone()).collect();
+        self.attachments.detach_unused(&used);
         self.ignored.retain(|_, until| *until > Instant::now());
         changes
     }
@@ -143,6 +142,8 @@ impl Targets {
         if self.rechecks.len() < MAX_RECHECKS {
             self.rechecks
                 .extend(RECHECKS.map(|pause| (now + pause, pid)));
+        } else {
+            self.rechecks_left_out += 1;
         }
         changes.extend(self.examine(pid));
         changes
@@ -191,7 +192,7 @@ impl Targets {
             return Vec::new();
         };
         tracing::debug!(pid, exe = target.exe, "no longer watched");
-        self.touch(&target.files);
+        self.attachments.touch(&target.files);
         vec![Change::Ended(target.id)]
     }
 
@@ -212,17 +213,27 @@ impl Targets {
         found
             .carriers
             .iter()
-            .for_each(|carrier| self.attach(carrier));
+            .for_each(|carrier| self.attachments.attach(carrier));
         let mut changes = Vec::new();
         if let Some(known) = self.processes.get_mut(&found.id.pid) {
             if known.id == found.id && known.exe == found.exe {
-                known.files = files;
+                let had = std::mem::replace(&mut known.files, files).len();
+                self.errors += u64::from(had < 2 && said_several(&found));
                 return changes;
             }
             // A reused pid, or an exec of which the record was lost.
             changes = self.over(found.id.pid);
         }
         tracing::debug!(pid = found.id.pid, exe = found.exe, "watched");
+        let is_several = said_several(&found);
+        if found.is_partial {
+            let (pid, exe) = (found.id.pid, &found.exe);
+            tracing::warn!(
+                pid,
+                exe,
+                "maps more files than are looked at: some may carry probes"
+            );
+        }
         let meta = Meta {
             name: found.name.as_str().into(),
             exe: found.exe.as_str().into(),
@@ -237,83 +248,33 @@ impl Targets {
         };
         self.processes.insert(found.id.pid, target);
         changes.push(Change::Began(found.id, meta));
+        self.errors += u64::from(is_several) + u64::from(found.is_partial);
         changes
-    }
-
-    fn attach(&mut self, carrier: &Arc<Carrier>) {
-        let now = Instant::now();
-        if let Some(attached) = self.files.get_mut(&carrier.id) {
-            attached.last_used = now;
-            return;
-        }
-        if self
-            .failed
-            .get(&carrier.id)
-            .is_some_and(|at| now.duration_since(*at) < RETRY)
-        {
-            return;
-        }
-        match self.kernel.attach(carrier, self.mode) {
-            Ok(links) => self.attached(carrier, links, now),
-            Err(error) => {
-                self.errors += 1;
-                if self.failed.insert(carrier.id, now).is_none() {
-                    tracing::warn!("cannot attach: {error}");
-                }
-            }
-        }
-    }
-
-    fn attached(&mut self, carrier: &Carrier, links: Links, began: Instant) {
-        let took = began.elapsed();
-        self.attach_times.add(took.as_secs_f64());
-        self.failed.remove(&carrier.id);
-        let (path, probes) = (&carrier.path, links.probes().len());
-        tracing::info!(path, probes, ms = took.as_millis(), "attached");
-        if !links.slow().is_empty() {
-            tracing::warn!(
-                path,
-                "some probes are not on a nop: each hit costs some 20 µs"
-            );
-        }
-        self.files.insert(
-            carrier.id,
-            Attached {
-                _links: links,
-                last_used: began,
-            },
-        );
-    }
-
-    fn touch(&mut self, files: &[FileId]) {
-        for file in files {
-            if let Some(attached) = self.files.get_mut(file) {
-                attached.last_used = Instant::now();
-            }
-        }
-    }
-
-    fn detach_unused(&mut self) {
-        let targets = self.processes.values();
-        let used: HashSet<FileId> = targets.flat_map(|target| target.files.clone()).collect();
-        self.files
-            .retain(|id, file| used.contains(id) || file.last_used.elapsed() < LINGER);
-        self.failed.retain(|_, at| at.elapsed() < 2 * RETRY);
     }
 
     /// Counts a process that could not be examined, once.
     fn count(&mut self, error: &ExamineError) {
-        if self.unreadable.insert(pid_of(error)) {
+        if self.unreadable.insert(error.pid()) {
             self.errors += 1;
             tracing::warn!("cannot examine: {error}");
         }
     }
 }
 
-fn pid_of(error: &ExamineError) -> u32 {
-    match error {
-        ExamineError::Denied { pid, .. } | ExamineError::Read { pid, .. } => *pid,
+/// Says that a process carries the probes in more than one file, if it does: each would have a
+/// ledger and a monitor of its own, and a process has one.
+fn said_several(found: &Found) -> bool {
+    let is_several = found.carriers.len() > 1;
+    if is_several {
+        let files: Vec<&str> = found.carriers.iter().map(|c| c.path.as_str()).collect();
+        tracing::warn!(
+            pid = found.id.pid,
+            files = files.join(", "),
+            "carries the probes in several files: only the first whose probe is hit is watched; \
+             link the runtime once, as a shared object"
+        );
     }
+    is_several
 }
 
 fn wait_for_end(id: ProcessId, pidfd: OwnedFd, ends: UnboundedSender<ProcessId>) -> AbortHandle {

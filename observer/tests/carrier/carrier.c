@@ -1,11 +1,15 @@
 /* A program, or with -DLIBRARY a shared object, that carries one note of the provider
  * `parkwatch` with base and semaphore. The program loads the objects it is given, prints
- * "ready", and ends when its stdin does. With --exec PATH it becomes that program then. */
+ * "ready", and ends when its stdin does. With --exec PATH it becomes that program when told so,
+ * with --later PATH it loads that object. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#ifdef ALIGNED /* to a page, as docs/probes.md wants it */
+__attribute__((aligned(4096)))
+#endif
 __attribute__((section(".probes"), used, visibility("hidden")))
 volatile unsigned short carrier_semaphore;
 
@@ -44,7 +48,7 @@ void carrier_fire(void) {
 #ifndef LIBRARY
 int main(int count, char **arguments) {
     int next = 1;
-    for (; next < count && strcmp(arguments[next], "--exec") != 0; next++) {
+    for (; next < count && strncmp(arguments[next], "--", 2) != 0; next++) {
         if (!dlopen(arguments[next], RTLD_NOW)) {
             fprintf(stderr, "%s\n", dlerror());
             return 1;
@@ -56,6 +60,10 @@ int main(int count, char **arguments) {
     while (read(0, &byte, 1) > 0) {
         if (byte == 'x' && next + 1 < count) {
             execl(arguments[next + 1], arguments[next + 1], (char *)0);
+        }
+        if (byte == 'l' && next + 1 < count && dlopen(arguments[next + 1], RTLD_NOW)) {
+            puts("ready");
+            fflush(stdout);
         }
     }
     return 0;

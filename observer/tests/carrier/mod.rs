@@ -62,6 +62,12 @@ impl Running {
         self.wait_until_ready();
     }
 
+    /// Makes it load the object after `--later`, and waits until it is there.
+    pub fn load(&mut self) {
+        self.child.stdin.as_mut().unwrap().write_all(b"l").unwrap();
+        self.wait_until_ready();
+    }
+
     /// Kills it and waits for its end.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -1,8 +1,10 @@
 //! What goes wrong is said in one line: what, where, what to do.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::harness::{Observer, Target, require, shows_live};
+use crate::carrier::build_library;
+use crate::harness::{Observer, Target, eventually, require, shows_live};
 
 fn observer(arguments: &[&str]) -> Output {
     Command::new(require("PARKWATCH_OBSERVER"))
@@ -101,4 +103,26 @@ fn a_program_with_broken_notes_does_not_stop_the_others() {
         "{errors:?} attach errors\n{}",
         observer.log()
     );
+}
+
+#[test]
+fn a_process_with_probes_in_two_files_is_said_and_its_ledger_is_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let library = build_library(folder.path(), "second.so");
+    let program = require("PARKWATCH_TARGET");
+    let preload = format!("LD_PRELOAD={}", library.display());
+    let arguments = [preload.as_str(), program.to_str().expect("a path")];
+    let mut target = Target::start_copy(Path::new("env"), &arguments);
+    target.command("spawn 3 30");
+    let observer = Observer::start(&[]);
+    eventually("it is said", || match observer.log() {
+        log if log.contains("several files") && log.contains("second.so") => Ok(()),
+        log => Err(log),
+    });
+    shows_live(&observer, &mut target);
+    // The library's own probe is not one of the ledger: that is the other error.
+    let errors = observer
+        .scrape()
+        .sum("parkwatch_observer_attach_errors_total", &[]);
+    assert!(errors >= Some(2.0), "{errors:?}\n{}", observer.log());
 }

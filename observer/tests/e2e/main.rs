@@ -3,11 +3,14 @@
 //! Run by `cargo xtask test e2e`, which builds the programs and names them in the environment.
 //! Each file shows one promise of the observer to its users.
 
+#[path = "../carrier/mod.rs"]
+mod carrier;
 mod counts;
 mod errors;
 mod events;
 mod harness;
 mod killed;
+mod list;
 mod processes;
 mod prometheus;
 mod storm;

@@ -4,6 +4,7 @@ use crate::emitter::Emitter;
 use crate::{Bench, kinds, load};
 use observer::attach::{AttachError, LoadOptions, Mode};
 use observer::collect::Collector;
+use observer::elf::SemaphorePage;
 use runtime_abi::ProbeId;
 
 #[test]
@@ -128,4 +129,54 @@ fn a_file_without_the_modes_probes_is_refused() {
     let kernel = load(LoadOptions::default());
     let error = kernel.attach(&carrier, Mode::Ledger).unwrap_err();
     assert!(matches!(error, AttachError::NoProbes { .. }), "{error}");
+}
+
+#[test]
+fn events_are_dropped_and_attached_again_beside_an_armed_ledger() {
+    for &kind in kinds() {
+        let Bench {
+            mut emitter,
+            kernel,
+            collector,
+            mut links,
+        } = Bench::new(kind, Mode::Events);
+        emitter.fire("monitor", &[1, 1]);
+        emitter.fire_times("spawn", 10, &[1, 4096, 0]);
+        links.drop_events();
+        assert_eq!(links.probes(), Mode::Ledger.probes());
+        let armed = |emitter: &mut Emitter| {
+            ["spawn", "stack_grow", "ledger", "monitor"].map(|probe| emitter.semaphore(probe))
+        };
+        assert_eq!(armed(&mut emitter), [0, 0, 1, 1], "{kind:?}");
+        emitter.fire("monitor", &[1, 2]);
+        let carrier = emitter.carrier();
+        kernel.attach_events(&carrier, &mut links).unwrap();
+        assert_eq!(armed(&mut emitter), [1, 1, 1, 1], "{kind:?}");
+        emitter.fire_times("spawn", 10, &[1, 4096, 0]);
+        let snapshot = collector.read().unwrap();
+        assert_eq!(snapshot.counts[0].1.spawned, 20, "{kind:?}");
+        assert_eq!(snapshot.monitors[0].1.live, 2, "{kind:?}");
+        let lost: Vec<_> = snapshot
+            .losses
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        assert!(lost.is_empty(), "every hit was accepted: {lost:?}");
+    }
+}
+
+#[test]
+fn a_semaphore_that_the_kernel_cannot_find_is_refused_with_the_remedy() {
+    let emitter = Emitter::start();
+    let mut carrier = emitter.carrier();
+    let note = carrier
+        .probes
+        .iter_mut()
+        .find(|note| note.name == "monitor")
+        .unwrap();
+    note.semaphore_page = SemaphorePage::Shared;
+    let kernel = load(LoadOptions::default());
+    let error = kernel.attach(&carrier, Mode::Ledger).unwrap_err();
+    assert!(matches!(error, AttachError::Semaphore { .. }), "{error}");
+    assert!(error.to_string().contains(".probes"), "{error}");
 }

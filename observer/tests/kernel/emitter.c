@@ -176,9 +176,11 @@ int main(int count, char **arguments) {
             site->file_len = 4;
             printf("%lu\n", (unsigned long)site);
         } else if (!strcmp(command, "fork")) {
-            pid_t child = fork();
+            pid_t parent = getpid(), child = fork();
             if (child == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL);
+                // The parent may have ended before it was asked to take us along.
+                if (getppid() != parent) _exit(0);
                 for (;;) pause();
             }
             printf("%d\n", child);

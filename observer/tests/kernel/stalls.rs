@@ -3,9 +3,7 @@
 use crate::{Bench, kinds};
 use observer::attach::Mode;
 use observer::collect::Ring;
-use observer_ebpf_abi::{
-    RECORD_EXEC, RECORD_EXIT, RECORD_FORK, RECORD_STALL, RECORD_UNSTALL, Record,
-};
+use observer_ebpf_abi::{RECORD_EXEC, RECORD_EXIT, RECORD_STALL, RECORD_UNSTALL, Record};
 use std::time::Duration;
 
 /// A reader of the ring that keeps what concerns one process.
@@ -93,14 +91,13 @@ fn stalls_and_their_ends_arrive_in_order_with_all_arguments() {
 }
 
 #[test]
-fn fork_exec_and_exit_of_a_known_process_are_reported() {
+fn exec_and_exit_of_a_known_process_are_reported_and_its_forks_and_threads_are_not() {
     let mut bench = Bench::new(kinds()[0], Mode::Ledger);
     let mut reader = Reader::new(&mut bench);
     bench.emitter.fire("monitor", &[1]);
     let first = bench.incarnation();
     bench.emitter.ask("fork");
-    let fork = reader.next();
-    assert_eq!((fork.kind, fork.incarnation), (RECORD_FORK, first));
+    bench.emitter.fire_elsewhere("monitor", &[1]);
     bench.emitter.send("exec");
     bench.emitter.wait_until_ready();
     let exec = reader.next();
@@ -111,16 +108,6 @@ fn fork_exec_and_exit_of_a_known_process_are_reported() {
     bench.emitter.kill();
     let exit = reader.next();
     assert_eq!((exit.kind, exit.incarnation), (RECORD_EXIT, second));
-}
-
-#[test]
-fn a_new_thread_is_no_fork() {
-    let mut bench = Bench::new(kinds()[0], Mode::Ledger);
-    let mut reader = Reader::new(&mut bench);
-    bench.emitter.fire("monitor", &[1]);
-    bench.emitter.fire_elsewhere("monitor", &[1]);
-    bench.emitter.kill();
-    assert_eq!(reader.next().kind, RECORD_EXIT);
 }
 
 #[test]
