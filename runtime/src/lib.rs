@@ -62,8 +62,8 @@
 //! * **Ids of threads**, `std::thread::current`, scheduling priorities, signal masks and the
 //!   like belong to the worker, and change across a park. [`task::current`] does not.
 //! * **Unwinding does not switch.** A destructor that parks while its task unwinds blocks its
-//!   worker's thread until it is woken, because panic counters are thread-local; a yield does
-//!   nothing then. A panic ends its task only; it never crosses to another.
+//!   worker's thread until it is woken or the runtime ends, because panic counters are
+//!   thread-local; a yield does nothing then. A panic ends its task only; it never crosses to another.
 //! * **Scopes**: a task's body is `'static`. Nothing in this crate lends a stack to another task.
 //!
 //! What the crate's interface forbids by types: moving what is not `Send` *into* a task or out
