@@ -62,8 +62,8 @@
 //! * **Ids of threads**, `std::thread::current`, scheduling priorities, signal masks and the
 //!   like belong to the worker, and change across a park. [`task::current`] does not.
 //! * **Unwinding does not switch.** A destructor that parks while its task unwinds blocks its
-//!   worker's thread until it is woken, because panic counters are thread-local; a yield does
-//!   nothing then. A panic ends its task only; it never crosses to another.
+//!   worker's thread until it is woken or the runtime ends, because panic counters are
+//!   thread-local; a yield does nothing then. A panic ends its task only; it never crosses to another.
 //! * **Scopes**: a task's body is `'static`, but in a [`task::scope`]: its tasks may borrow from the
 //!   stack of the task that waits for them. References to what is on a task's stack may be used by
 //!   any thread; stacks do not move, and one that is abandoned stays where it is.
