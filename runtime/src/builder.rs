@@ -238,6 +238,11 @@ impl Builder {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings.clone()
+    }
+
     fn check(&self) -> Result<(), RunError> {
         if task::current().is_some() {
             return Err(RunError::Nested);
@@ -264,7 +269,7 @@ impl Running {
         let running = Self { shared, watch };
         for index in 0..settings.workers {
             assert!(
-                shared.processor(index).ownership.claim(),
+                shared.processor(index).claim(),
                 "a new run owns no processor"
             );
             let job = Job {

@@ -170,8 +170,9 @@ impl Shared {
     #[must_use]
     pub(crate) fn inject_for(&self, run: u64, make: impl FnOnce() -> &'static Record) -> bool {
         let queued = self.global.push_for(run, || {
+            let task = make();
             self.live.fetch_add(1, Ordering::Relaxed);
-            make()
+            task
         });
         if queued {
             self.wake_one();

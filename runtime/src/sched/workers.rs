@@ -121,7 +121,7 @@ fn work(shared: &'static Shared, first: Job) {
     while let Some(job) = next {
         let is_ours = match job.release {
             None => true,
-            Some(release) => shared.take_released(job.index, release),
+            Some(release) => shared.succeed(job.index, release),
         };
         if is_ours {
             worker::run(shared, job.index);
