@@ -16,6 +16,7 @@ use crate::primitive::{
 use crate::sched::shared::Shared;
 use crate::site::Site;
 use crate::task::{TaskId, cell::TaskCell, state::StateWord};
+use crate::time::TimerWord;
 
 /// One slot of the table.
 #[repr(align(64))]
@@ -30,10 +31,8 @@ pub(crate) struct Record {
     pub(crate) wait: WaitFields,
     /// When it parked, or became runnable; 0 if nobody listened then.
     pub(crate) since_ns: AtomicU64,
-    /// The sequence of the timer that the task waits for, 0 if none.
-    pub(crate) timer: AtomicU32,
-    /// The last timer's sequence; the owner's.
-    pub(crate) timer_sequence: AtomicU32,
+    /// The timer that the task waits for.
+    pub(crate) timer: TimerWord,
     /// On a worker, not in a queue; a hint for dumps.
     pub(crate) running: AtomicBool,
     pub(crate) registers: RegisterCell,
@@ -87,8 +86,7 @@ impl Record {
                 owner: AtomicU64::new(0),
             },
             since_ns: AtomicU64::new(0),
-            timer: AtomicU32::new(0),
-            timer_sequence: AtomicU32::new(0),
+            timer: TimerWord::new(),
             running: AtomicBool::new(false),
             registers: RegisterCell::new(),
             context: UnsafeCell::new(None),
