@@ -93,6 +93,8 @@ mod ledger;
 mod monitor;
 mod primitive;
 mod probe;
+#[cfg(all(test, shuttle))]
+mod programs;
 mod sched;
 mod site;
 mod stack;

@@ -168,6 +168,7 @@ impl<T: Sync + 'static> Processor<T> {
     /// Sets everything but the queues to what a new processor has; for the next run.
     pub(crate) fn reset(&self) {
         self.ownership.reset();
+        self.tick.store(0, Ordering::Relaxed);
         self.replacement.store(NOT_REPLACED, Ordering::Relaxed);
         self.look_at_timers.store(false, Ordering::Relaxed);
         self.live.store(0, Ordering::Relaxed);

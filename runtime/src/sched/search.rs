@@ -10,8 +10,8 @@ use crate::time;
 
 /// Rounds over all processors before a searcher gives up. The last one may take next slots.
 const SEARCH_ROUNDS: u32 = 4;
-/// Pauses between rounds.
-const PAUSES: u32 = 32;
+/// Pauses between rounds. In a simulation each lets others run.
+const PAUSES: u32 = if cfg!(loom) { 1 } else { 32 };
 
 impl Worker {
     /// Searches, sleeps, and searches again. `None`: the worker is to end.
