@@ -1,18 +1,14 @@
 //! Starting a runtime and ending it: [`Runtime::run`] and its settings.
 
-use std::{fmt, io, num::NonZero, panic::Location, sync::Arc, time::Duration};
+mod running;
 
-use crate::monitor;
-use crate::sched::{
-    handle::Handle,
-    handoff::WatchedRuntime,
-    shared::{Settings, Shared},
-    shutdown,
-    workers::Job,
-};
+use std::{fmt, io, num::NonZero, panic::Location, time::Duration};
+
+use crate::sched::{handle::Handle, shared::Settings};
 use crate::site::Site;
 use crate::stack;
 use crate::task::{self, JoinError};
+use running::Running;
 
 /// Stack limit of tasks that set none.
 const STACK_LIMIT_BYTES: usize = 256 * 1024;
@@ -113,8 +109,8 @@ pub enum RunError {
         /// The number asked for.
         workers: usize,
     },
-    /// The system would not start a thread.
-    #[error("cannot start a worker thread")]
+    /// The system would not start a thread: a worker's or the monitor's.
+    #[error("cannot start a thread of the runtime")]
     Thread(#[from] io::Error),
 }
 
@@ -230,12 +226,19 @@ impl Builder {
         }
         let running = Running::start(&self.settings)?;
         let root = task::Builder::new().name("main").service(true);
-        let main = Handle::of(running.shared).spawn_at(root, location, main);
+        let main = Handle::of(running.shared()).spawn_at(root, location, main);
         let result = main.join();
-        Ok(Finished {
-            result,
-            leftover: running.end(),
-        })
+        let leftover = running.end().into_values();
+        let mut leftover: Vec<_> = leftover
+            .map(|(site, tasks)| Leftover { site, tasks })
+            .collect();
+        leftover.sort_by_key(|leftover| std::cmp::Reverse(leftover.tasks));
+        Ok(Finished { result, leftover })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn settings(&self) -> Settings {
+        self.settings.clone()
     }
 
     fn check(&self) -> Result<(), RunError> {
@@ -247,52 +250,6 @@ impl Builder {
             1..=Self::MAX_WORKERS => Ok(()),
             _ => Err(RunError::Workers { workers }),
         }
-    }
-}
-
-/// A runtime between its start and its end.
-struct Running {
-    shared: &'static Shared,
-    watch: monitor::WatchId,
-}
-
-impl Running {
-    fn start(settings: &Settings) -> Result<Self, RunError> {
-        let shared = Shared::acquire(settings);
-        let watched = WatchedRuntime::new(shared, settings.thread_name.clone());
-        let watch = monitor::register(Arc::new(watched), settings.stall_period);
-        let running = Self { shared, watch };
-        for index in 0..settings.workers {
-            assert!(
-                shared.processor(index).ownership.claim(),
-                "a new run owns no processor"
-            );
-            let job = Job {
-                index,
-                release: None,
-            };
-            if let Err(error) = shared.threads.start(shared, job, &settings.thread_name) {
-                running.end();
-                return Err(RunError::Thread(error));
-            }
-        }
-        Ok(running)
-    }
-
-    /// Stops the workers and ends the tasks that are left.
-    fn end(self) -> Vec<Leftover> {
-        self.shared.stop();
-        // Before the threads are joined: the monitor starts threads too.
-        monitor::deregister(self.watch);
-        self.shared.threads.join_all();
-        let by_site = shutdown::end_leftover(self.shared);
-        self.shared.release();
-        let by_site = by_site.into_values();
-        let mut leftover: Vec<_> = by_site
-            .map(|(site, tasks)| Leftover { site, tasks })
-            .collect();
-        leftover.sort_by_key(|leftover| std::cmp::Reverse(leftover.tasks));
-        leftover
     }
 }
 

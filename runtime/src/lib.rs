@@ -98,6 +98,8 @@ mod monitor;
 pub mod pool;
 mod primitive;
 mod probe;
+#[cfg(all(test, shuttle))]
+mod programs;
 mod sched;
 mod site;
 mod stack;

@@ -1,11 +1,18 @@
-//! The facade over atomics, locks and threads: `std`, or `loom` under `cfg(loom)`.
+//! The facade over atomics, locks and threads: `std`, `loom` under `cfg(loom)`, or `shuttle` in
+//! loom's place under `cfg(loom)` with `cfg(shuttle)`.
 //!
 //! Every other file of the crate takes these names from here, so that a protocol that is
 //! model-checked and the one that runs are the same source. What lives in a `static` and so
 //! outlives a loom model takes [`static_atomic`] and [`static_sync`], which are always `std`.
+//!
+//! Loom explores every schedule of a protocol, shuttle random ones of whole programs. Shuttle's
+//! threads take turns on one thread of the system, so no lock of `static_sync` may be held
+//! across anything else of this file: whoever came next would wait for ever.
 
-#[cfg(loom)]
+#[cfg(all(loom, not(shuttle)))]
 pub(crate) use self::model::*;
+#[cfg(shuttle)]
+pub(crate) use self::random::*;
 #[cfg(not(loom))]
 pub(crate) use self::real::*;
 
@@ -39,8 +46,10 @@ mod real {
     pub(crate) use std::{
         hint::spin_loop,
         sync::{Arc, Condvar, Mutex, MutexGuard},
-        thread,
+        thread, thread_local,
     };
+
+    pub(crate) use super::cell::UnsafeCell;
 
     pub(crate) mod atomic {
         #[allow(
@@ -52,7 +61,10 @@ mod real {
             Ordering, fence,
         };
     }
+}
 
+#[cfg(any(not(loom), shuttle))]
+mod cell {
     /// `std`'s cell with loom's interface.
     #[derive(Debug)]
     #[repr(transparent)]
@@ -77,7 +89,7 @@ mod real {
     }
 }
 
-#[cfg(loom)]
+#[cfg(all(loom, not(shuttle)))]
 mod model {
     #[allow(
         unused_imports,
@@ -89,6 +101,7 @@ mod model {
         sync::{Arc, Condvar, Mutex, MutexGuard},
         thread,
     };
+    pub(crate) use std::thread_local;
 
     pub(crate) mod atomic {
         #[allow(
@@ -96,6 +109,32 @@ mod model {
             reason = "the facade is wider than one configuration's use"
         )]
         pub(crate) use loom::sync::atomic::{
+            AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+            Ordering, fence,
+        };
+    }
+}
+
+#[cfg(shuttle)]
+mod random {
+    #[allow(
+        unused_imports,
+        reason = "the facade is wider than one configuration's use"
+    )]
+    pub(crate) use shuttle::{
+        hint::spin_loop,
+        sync::{Arc, Condvar, Mutex, MutexGuard},
+        thread, thread_local,
+    };
+
+    pub(crate) use super::cell::UnsafeCell;
+
+    pub(crate) mod atomic {
+        #[allow(
+            unused_imports,
+            reason = "the facade is wider than one configuration's use"
+        )]
+        pub(crate) use shuttle::sync::atomic::{
             AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
             Ordering, fence,
         };

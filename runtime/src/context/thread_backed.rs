@@ -1,11 +1,11 @@
 //! The switch by threads: each body runs on a thread of its own, and exactly one of the two
-//! sides runs at any time. For Miri and loom, which cannot follow a stack pointer.
+//! sides runs at any time. For Miri, loom and shuttle, which cannot follow a stack pointer.
 //!
 //! A baton in a mutex says whose turn it is. Everything that one side did before it passed the
 //! baton happens before what the other does after it took it, as on one thread.
 
 use super::{RegisterCell, Switch};
-use crate::primitive::{Arc, Condvar, Mutex, thread};
+use crate::primitive::{Arc, Condvar, Mutex, thread, thread_local};
 use crate::stack::{self, Stack, Window};
 use crate::sys::registers::Registers;
 use std::cell::Cell;
@@ -182,10 +182,10 @@ impl Shared {
 
 /// The word that the worker which runs this body, or the current thread, has set.
 pub(crate) fn worker_word() -> usize {
-    WORKER_WORD.get()
+    WORKER_WORD.with(Cell::get)
 }
 
 /// Sets the word of the current thread.
 pub(crate) fn set_worker_word(word: usize) {
-    WORKER_WORD.set(word);
+    WORKER_WORD.with(|place| place.set(word));
 }

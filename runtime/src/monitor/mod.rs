@@ -36,7 +36,7 @@ mod watch;
 pub(crate) use watch::{Gauges, WatchId, Watched};
 
 use crate::ledger::stall;
-use crate::primitive::static_sync::{Arc, OnceLock};
+use crate::primitive::static_sync::{Arc, Mutex, Once, OnceLock};
 use crate::sys::clock::{duration_ns, monotonic_ns};
 use crate::sys::fork::on_fork_in_child;
 use crate::{pool, probe, stack};
@@ -44,6 +44,8 @@ use dump::Dump;
 use reporter::{Hit, Reporter, Wanted};
 use runtime_abi::MAX_HITS_PER_TICK;
 use source::{Process, Source};
+use std::io;
+use std::sync::PoisonError;
 use std::thread::Thread;
 use std::time::Duration;
 use watch::watches;
@@ -65,19 +67,23 @@ const STACKS_PER_UPKEEP: usize = 1_024;
 
 static MONITOR: OnceLock<Thread> = OnceLock::new();
 
+/// Held while the monitor is started.
+static STARTING: Mutex<()> = Mutex::new(());
+
 /// Starts to look after a runtime; starts the process's monitor if it is the first.
 ///
 /// In the child of a fork nobody looks: the runtime works, without hog detection and reports.
-#[must_use]
-pub(crate) fn register(watched: Arc<dyn Watched>, stall_period: Duration) -> WatchId {
+///
+/// # Errors
+/// If the monitor is to be started and the system starts no thread. The next runtime tries again.
+pub(crate) fn register(watched: Arc<dyn Watched>, stall_period: Duration) -> io::Result<WatchId> {
     if probe::is_disarmed() {
-        return WatchId::NOBODY;
+        return Ok(WatchId::NOBODY);
     }
-    let id = watches().add(watched, duration_ns(stall_period));
     if !cfg!(any(miri, loom)) {
-        MONITOR.get_or_init(start);
+        start_once()?;
     }
-    id
+    Ok(watches().add(watched, duration_ns(stall_period)))
 }
 
 /// Stops looking after a runtime. Once it returns, none of its functions runs or is called.
@@ -103,17 +109,24 @@ pub(crate) fn kick() {
     }
 }
 
-fn start() -> Thread {
+fn start_once() -> io::Result<()> {
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if MONITOR.get().is_none() {
+        let monitor = start()?;
+        MONITOR.set(monitor).expect("one is started at a time");
+    }
+    Ok(())
+}
+
+fn start() -> io::Result<Thread> {
+    static FORK: Once = Once::new();
     probe::keep();
-    on_fork_in_child(disarm);
+    FORK.call_once(|| on_fork_in_child(disarm));
     stall::publish_tick(monotonic_ns());
     let thread = std::thread::Builder::new()
         .name("monitor".into())
         .stack_size(256 << 10);
-    let monitor = thread
-        .spawn(run)
-        .expect("a process can start its monitor's thread");
-    monitor.thread().clone()
+    Ok(thread.spawn(run)?.thread().clone())
 }
 
 extern "C" fn disarm() {

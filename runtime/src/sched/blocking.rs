@@ -76,6 +76,16 @@ impl Shared {
         is_taken
     }
 
+    /// Edge 5 by a successor: a hand-off, if its owner was not faster.
+    #[must_use]
+    pub(super) fn succeed(&self, index: usize, release: Release) -> bool {
+        let is_taken = self.take_released(index, release);
+        if is_taken {
+            self.handoffs.fetch_add(1, Ordering::Relaxed);
+        }
+        is_taken
+    }
+
     /// Whether something waits that a released processor's successor would do.
     pub(super) fn is_work_or_timer_waiting(&self) -> bool {
         self.is_work_visible() || self.next_deadline_ns() != time::NEVER

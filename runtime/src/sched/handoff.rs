@@ -7,17 +7,24 @@
 //!    queued there or for all, or a timer is overdue;
 //! 2. if a worker sleeps, wakes it: it steals the ring, and the next slot, as the tick stands;
 //! 3. else, if the hog's thread has used CPU since, or the kernel says that it sleeps in a
-//!    system call, claims a spare processor and starts a worker on it. A thread that only waits
-//!    for a core is left alone: one more would not help.
+//!    system call, claims a spare processor, starts a worker on it, and then marks the hog as
+//!    replaced. A thread that only waits for a core is left alone: one more would not help.
 //!
 //! The hog, when it comes back:
 //!
 //! 4. finds that it was replaced and ends that: its worker ends, what is left in its queue goes
 //!    to the others, and the spare worker stays in its place. So the number of workers
 //!    returns to the configured one, by exactly one exchange per spare.
+//!
+//! The spare worker is started before the hog is marked, so a spare that cannot be had leaves
+//! nothing to undo: a mark that is taken back may have been acted upon. A hog that is already
+//! on its way out when it is to be marked (it was replaced before, has come back, and has not
+//! yet left its processor) cannot be: then the spare is marked in its place, and ends.
 
 #[cfg(all(test, loom))]
 mod model;
+#[cfg(all(test, not(any(loom, miri))))]
+mod tests;
 
 use crate::monitor::{Gauges, Watched};
 use crate::primitive::{
@@ -145,33 +152,44 @@ impl WatchedRuntime {
         }
         let used_ns = cpu_ns(hog).saturating_sub(look.cpu_ns);
         let is_hogging = used_ns >= HOG_NS || look.unchanged >= BLOCKED_LOOKS && is_blocked(hog);
-        if is_hogging && hog.replace() && !self.start_spare() {
-            hog.end_replacement();
+        if is_hogging
+            && !hog.is_replaced()
+            && let Some(spare) = self.start_spare()
+            && settle_surplus(hog, spare)
+        {
+            self.shared.handoffs.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    fn start_spare(&self) -> bool {
+    /// A spare processor with a worker on it.
+    fn start_spare(&self) -> Option<&'static Processor> {
         let mut processors = self.shared.processors().iter();
-        let spare = processors.position(|processor| processor.ownership.claim());
-        let Some(index) = spare else { return false };
-        let is_started = self.start(index, None);
-        if !is_started {
-            self.shared.processor(index).ownership.leave();
+        let index = processors.position(Processor::claim)?;
+        let spare = self.shared.processor(index);
+        if self.start(index, None) {
+            return Some(spare);
         }
-        is_started
+        spare.ownership.leave();
+        None
     }
 
     /// Gives a thread a processor to work on; whether there is one.
     fn start(&self, index: usize, release: Option<Release>) -> bool {
         let shared = self.shared;
         let job = Job { index, release };
-        let is_started =
-            !shared.is_stopping() && shared.threads.start(shared, job, &self.thread_name).is_ok();
-        if is_started {
-            shared.handoffs.fetch_add(1, Ordering::Relaxed);
-        }
-        is_started
+        !shared.is_stopping() && shared.threads.start(shared, job, &self.thread_name).is_ok()
     }
+}
+
+/// What is left of step 3, with the spare worker started: says which of the two is to end.
+/// Whether that is the hog.
+fn settle_surplus<T: Sync>(hog: &Processor<T>, spare: &Processor<T>) -> bool {
+    let is_replaced = hog.replace();
+    if !is_replaced {
+        // If the spare is leaving already, because the runtime stops, nothing is surplus.
+        let _ = spare.replace();
+    }
+    is_replaced
 }
 
 /// CPU time of the owner's thread, at least 1.

@@ -135,7 +135,7 @@ mod tests {
     }
 }
 
-#[cfg(all(test, loom))]
+#[cfg(all(test, loom, not(shuttle)))]
 mod loom_tests {
     use super::*;
     use crate::primitive::{Arc, UnsafeCell, thread};

@@ -34,6 +34,7 @@ impl ThreadParker {
     }
 
     /// Waits for the permit at most this long; whether it was consumed. May return early.
+    #[cfg(not(shuttle))]
     #[must_use]
     pub(crate) fn park_timeout(&self, timeout: Duration) -> bool {
         let mut permit = self.lock();
@@ -42,6 +43,23 @@ impl ThreadParker {
             permit = waited.unwrap_or_else(|poisoned| poisoned.into_inner()).0;
         }
         std::mem::take(&mut *permit)
+    }
+
+    /// The same where time is simulated: it passes at a moment that the schedule chooses.
+    #[cfg(shuttle)]
+    #[must_use]
+    pub(crate) fn park_timeout(&self, timeout: Duration) -> bool {
+        use crate::{primitive::thread, sys::clock};
+        use shuttle::rand::{Rng, thread_rng};
+
+        while !*self.lock() {
+            if thread_rng().gen_bool(0.25) {
+                clock::pass(timeout);
+                break;
+            }
+            thread::yield_now();
+        }
+        std::mem::take(&mut *self.lock())
     }
 
     /// Gives the permit.

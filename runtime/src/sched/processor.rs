@@ -4,10 +4,23 @@
 //! processor's ownership (`ownership.rs`) never moves while its worker runs a task, however
 //! long that takes, unless the task is in a declared blocking call: the others steal from it
 //! by the ordinary paths.
+//!
+//! # Replacement
+//!
+//! ```text
+//!                   (1) replace           (2) end_replacement
+//!    NOT_REPLACED ───────────────▶ REPLACED ───────────────▶ LEAVING
+//!         ▲                                                     │
+//!         └─────────────────────────────────────────────────────┘
+//!                (3) claim, after the owner has left
+//! ```
+//!
+//! An owner that has decided to leave still owns the processor for a while, with an old tick
+//! and perhaps something queued: LEAVING keeps the monitor from replacing it a second time.
 
 use crate::primitive::{
     Mutex,
-    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering},
 };
 use crate::sched::{
     global_queue::GlobalQueue, ownership::Ownership, park::ThreadParker, run_queue::RunQueue,
@@ -15,6 +28,10 @@ use crate::sched::{
 use crate::sys::{clock::ThreadClock, thread::ThreadId};
 use crate::task::record::Record;
 use crate::time::Timers;
+
+const NOT_REPLACED: u8 = 0;
+const REPLACED: u8 = 1;
+const LEAVING: u8 = 2;
 
 /// The shared face of a processor. The models queue something simpler than records.
 #[derive(Debug)]
@@ -25,9 +42,8 @@ pub(crate) struct Processor<T: 'static = Record> {
     /// Tasks run so far: a value that stays shows a worker that does not come back.
     pub(crate) tick: AtomicU64,
     pub(crate) ownership: Ownership,
-    /// The monitor gave the owner up and started a spare worker: when the owner comes back
-    /// there is one too many.
-    is_replaced: AtomicBool,
+    /// Whether a spare worker was started in the owner's place: one of the two is to end.
+    replacement: AtomicU8,
     /// The monitor asks the owner to look at the timers.
     pub(crate) look_at_timers: AtomicBool,
     /// Tasks spawned less tasks ended on this processor; written by the owner.
@@ -63,7 +79,7 @@ impl<T: Sync + 'static> Processor<T> {
             parker: ThreadParker::new(),
             tick: AtomicU64::new(0),
             ownership: Ownership::new(),
-            is_replaced: AtomicBool::new(false),
+            replacement: AtomicU8::new(NOT_REPLACED),
             look_at_timers: AtomicBool::new(false),
             live: AtomicI64::new(0),
             steals: AtomicU64::new(0),
@@ -76,22 +92,41 @@ impl<T: Sync + 'static> Processor<T> {
         self.queue.len() + usize::from(self.queue.has_next())
     }
 
-    /// The monitor gives the owner up; whether it had not done so before.
+    /// Takes a processor that nobody owns; whether there was none who did.
+    #[must_use]
+    pub(crate) fn claim(&self) -> bool {
+        let is_claimed = self.ownership.claim();
+        if is_claimed {
+            // Edge 3. The claimer alone knows of the new owner: nobody replaces it yet.
+            self.replacement.store(NOT_REPLACED, Ordering::Relaxed);
+        }
+        is_claimed
+    }
+
+    /// Edge 1, by the monitor: gives the owner up, in whose place a spare worker runs already.
+    /// False if it was given up before, or is on its way out: then the spare is surplus.
     #[must_use]
     pub(crate) fn replace(&self) -> bool {
-        !self.is_replaced.swap(true, Ordering::AcqRel)
+        self.change_replacement(NOT_REPLACED, REPLACED)
     }
 
     /// Whether the owner has been given up; a guess.
     #[inline]
     pub(crate) fn is_replaced(&self) -> bool {
-        self.is_replaced.load(Ordering::Relaxed)
+        self.replacement.load(Ordering::Relaxed) == REPLACED
     }
 
-    /// Ends a replacement: by the owner, who is to end, or by the monitor, which found no
-    /// spare. Whether there was one.
+    /// Edge 2, by the owner, who is to end if it was replaced: whether it was. From here on
+    /// nobody replaces it.
+    #[must_use]
     pub(crate) fn end_replacement(&self) -> bool {
-        self.is_replaced.swap(false, Ordering::AcqRel)
+        self.change_replacement(REPLACED, LEAVING)
+    }
+
+    fn change_replacement(&self, from: u8, to: u8) -> bool {
+        self.replacement
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// The owner moves what is queued here to the global queue; whether there was anything.
@@ -133,7 +168,8 @@ impl<T: Sync + 'static> Processor<T> {
     /// Sets everything but the queues to what a new processor has; for the next run.
     pub(crate) fn reset(&self) {
         self.ownership.reset();
-        self.is_replaced.store(false, Ordering::Relaxed);
+        self.tick.store(0, Ordering::Relaxed);
+        self.replacement.store(NOT_REPLACED, Ordering::Relaxed);
         self.look_at_timers.store(false, Ordering::Relaxed);
         self.live.store(0, Ordering::Relaxed);
         self.steals.store(0, Ordering::Relaxed);

@@ -5,7 +5,7 @@
 //! rings of others (`search.rs`). Timers of the own processor are looked at every 16th time.
 
 use crate::primitive::atomic::Ordering;
-use crate::sched::{run_queue::HALF, worker::Worker};
+use crate::sched::{run_queue::HALF, sleep, worker::Worker};
 use crate::sys::clock;
 use crate::task::record::Record;
 use crate::time;
@@ -26,21 +26,32 @@ impl Worker {
         if self.shared.is_stopping() || self.is_surplus_after_hog() {
             return None;
         }
-        if self.has_new_timer.get() {
-            self.announce_timer();
-        }
         let tick = self.tick.get();
         if tick.is_multiple_of(TIMER_ROUND) {
             self.look_at_timers();
         }
-        if tick.is_multiple_of(ROUND)
-            && let Some(task) = self.do_round()
-        {
-            return Some(task);
+        let first = if tick.is_multiple_of(ROUND) {
+            self.do_round()
+        } else {
+            None
+        };
+        let ready = first
+            .or_else(|| self.take_local())
+            .or_else(|| self.take_global());
+        if ready.is_none() {
+            return self.wait_for_work();
         }
-        self.take_local()
-            .or_else(|| self.take_global())
-            .or_else(|| self.wait_for_work())
+        self.announce_new_timer();
+        ready
+    }
+
+    /// Before this worker runs a task that may not come back in time, or ends.
+    #[inline]
+    pub(super) fn announce_new_timer(&self) {
+        if self.has_new_timer.get() {
+            self.has_new_timer.set(false);
+            sleep::announce_timers(self.shared);
+        }
     }
 
     /// The next slot's task or the oldest of the ring.
@@ -102,16 +113,5 @@ impl Worker {
             self.shared.wake_one();
         }
         self.shared.global.pop_batch(|_| 0, |_| {})
-    }
-
-    /// A new timer may be earlier than the one that the sleepers wait for, and the task that
-    /// runs next may not come back in time: one sleeper computes its wait anew.
-    #[cold]
-    fn announce_timer(&self) {
-        self.has_new_timer.set(false);
-        let is_busy = self.processor.queued() > 0;
-        if is_busy && self.processor.timers.next_ns() < self.shared.idle.keeper_until_ns() {
-            self.shared.wake_one();
-        }
     }
 }

@@ -1,29 +1,29 @@
-//! A worker without work: searching, and falling asleep.
+//! A worker without work: where it looks for some, and when it gives up.
 //!
-//! The steps are numbered as in `README.md`; the counts are in `idle.rs`.
-
-use std::time::Duration;
+//! The steps are numbered as in `README.md`; how it falls asleep is in `sleep.rs`.
 
 use crate::primitive::{atomic::Ordering, spin_loop};
-use crate::sched::{idle::Cancelled, worker::Worker};
+use crate::sched::{sleep, worker::Worker};
 use crate::sys::clock;
 use crate::task::record::Record;
 use crate::time;
 
 /// Rounds over all processors before a searcher gives up. The last one may take next slots.
 const SEARCH_ROUNDS: u32 = 4;
-/// Pauses between rounds.
-const PAUSES: u32 = 32;
+/// Pauses between rounds. In a simulation each lets others run.
+const PAUSES: u32 = if cfg!(loom) { 1 } else { 32 };
 
 impl Worker {
     /// Searches, sleeps, and searches again. `None`: the worker is to end.
     #[cold]
     pub(super) fn wait_for_work(&self) -> Option<&'static Record> {
+        // Whoever searches or falls asleep looks at the timers afterwards.
+        self.has_new_timer.set(false);
         // Step 1.
         let mut searching = self.shared.idle.start_searching(self.shared.workers);
         loop {
             if searching && let Some(task) = self.search() {
-                self.leave_search();
+                sleep::leave_search(self.shared);
                 return Some(task);
             }
             if self.shared.is_stopping() {
@@ -32,41 +32,9 @@ impl Worker {
                 }
                 return None;
             }
-            self.sleep(searching);
+            sleep::sleep(self.shared, self.index, searching);
             searching = true;
         }
-    }
-
-    /// Steps 2 to 5. On return the worker is counted as searching.
-    fn sleep(&self, searching: bool) {
-        let idle = &self.shared.idle;
-        // Steps 2 and 3.
-        idle.register(self.index, searching);
-        // Step 4: what came before the registration is seen here, what comes later wakes us.
-        let deadline_ns = self.shared.next_deadline_ns();
-        let has_reason = self.shared.is_stopping() || self.shared.is_work_visible();
-        let timed_out = if has_reason {
-            true
-        } else if idle.offer_to_keep(self.index, deadline_ns) {
-            !self.park_until(deadline_ns)
-        } else {
-            self.processor.parker.park();
-            false
-        };
-        // Step 5.
-        if timed_out && idle.cancel(self.index) == Cancelled::Claimed {
-            self.processor.parker.park();
-        }
-    }
-
-    /// Parks the thread until someone wakes it, or the deadline; whether someone did.
-    fn park_until(&self, deadline_ns: u64) -> bool {
-        let wait_ns = deadline_ns.saturating_sub(clock::monotonic_ns());
-        wait_ns > 0
-            && self
-                .processor
-                .parker
-                .park_timeout(Duration::from_nanos(wait_ns))
     }
 
     /// Looks everywhere, a few times.
@@ -88,14 +56,6 @@ impl Worker {
             }
         }
         self.steal_next_slots(&ticks)
-    }
-
-    /// The submitters relied on us: if we were the last searcher and there is more, another
-    /// one is woken.
-    fn leave_search(&self) {
-        if self.shared.idle.stop_searching() && self.shared.is_work_visible() {
-            self.shared.wake_one();
-        }
     }
 
     /// Half of the ring of some other processor, beginning anywhere.

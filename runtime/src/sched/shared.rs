@@ -12,9 +12,10 @@ use crate::primitive::{
     static_sync::{Mutex, MutexGuard},
 };
 use crate::sched::{
-    global_queue::GlobalQueue, idle::Idle, processor::Processor, worker::Worker,
+    global_queue::GlobalQueue, idle::Idle, processor::Processor, sleep::Workplace, worker::Worker,
     workers::WorkerThreads,
 };
+use crate::sys::clock;
 use crate::task::{current::with_worker, record::Record};
 
 /// What a builder decided.
@@ -170,8 +171,9 @@ impl Shared {
     #[must_use]
     pub(crate) fn inject_for(&self, run: u64, make: impl FnOnce() -> &'static Record) -> bool {
         let queued = self.global.push_for(run, || {
+            let task = make();
             self.live.fetch_add(1, Ordering::Relaxed);
-            make()
+            task
         });
         if queued {
             self.wake_one();
@@ -215,6 +217,38 @@ impl Shared {
             .iter()
             .map(|processor| processor.timers.next_ns());
         deadlines.min().unwrap_or(crate::time::NEVER)
+    }
+}
+
+impl Workplace for Shared {
+    fn idle(&self) -> &Idle {
+        &self.idle
+    }
+
+    fn next_deadline_ns(&self) -> u64 {
+        self.next_deadline_ns()
+    }
+
+    fn is_work_visible(&self) -> bool {
+        self.is_work_visible()
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.is_stopping()
+    }
+
+    fn wake_one(&self) {
+        self.wake_one();
+    }
+
+    fn park(&self, worker: usize) {
+        self.processors[worker].parker.park();
+    }
+
+    fn park_until(&self, worker: usize, deadline_ns: u64) -> bool {
+        let wait_ns = deadline_ns.saturating_sub(clock::monotonic_ns());
+        let parker = &self.processors[worker].parker;
+        wait_ns > 0 && parker.park_timeout(Duration::from_nanos(wait_ns))
     }
 }
 

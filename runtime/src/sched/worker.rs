@@ -88,7 +88,7 @@ impl Drop for AbortOnUnwind {
 }
 
 impl Worker {
-    fn new(shared: &'static Shared, index: usize) -> Self {
+    pub(super) fn new(shared: &'static Shared, index: usize) -> Self {
         let shard = Shard::register();
         let processor = shared.processor(index);
         Self {
@@ -195,11 +195,9 @@ impl Worker {
 
     /// Adds a timer of the current task; returns where.
     pub(crate) fn insert_timer(&self, timer: Timer) -> usize {
-        let timers = &self.processor.timers;
-        if timer.deadline_ns < timers.next_ns() {
+        if self.processor.timers.insert(timer) {
             self.has_new_timer.set(true);
         }
-        timers.insert(timer);
         self.index
     }
 
@@ -327,34 +325,19 @@ impl Worker {
         probe::run(id, site, self.index as u64, runnable_ns);
     }
 
-    /// Gives everything back: to the global queue, to other processors, to the caches.
-    fn retire(&self) {
+    /// Gives everything back: to the global queue, to the caches. Timers stay where they are:
+    /// every searcher and every sleeper looks at those of all processors.
+    pub(super) fn retire(&self) {
         self.stacks.borrow_mut().drain();
         self.slots.borrow_mut().drain();
         self.shard.retire();
         if self.has_processor.get() {
             self.processor.set_thread(None);
-            self.give_work_away();
+            self.announce_new_timer();
+            if self.processor.give_tasks_to(&self.shared.global) {
+                self.shared.wake_one();
+            }
             self.processor.ownership.leave();
-        }
-    }
-
-    /// Moves queued tasks and timers to where other workers find them.
-    fn give_work_away(&self) {
-        let others = self
-            .shared
-            .processors()
-            .iter()
-            .find(|other| !std::ptr::eq(*other, self.processor) && other.ownership.is_in_use());
-        if let Some(other) = others {
-            self.processor
-                .timers
-                .take_all()
-                .into_iter()
-                .for_each(|t| other.timers.insert(t));
-        }
-        if self.processor.give_tasks_to(&self.shared.global) {
-            self.shared.wake_one();
         }
     }
 }

@@ -6,9 +6,8 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::thread::JoinHandle;
 
-use crate::primitive::static_sync::{Condvar, Mutex, MutexGuard};
+use crate::primitive::{Condvar, Mutex, MutexGuard, thread::JoinHandle};
 use crate::sched::{ownership::Release, shared::Shared, worker};
 use crate::sys;
 
@@ -67,6 +66,8 @@ impl WorkerThreads {
             self.wanted.notify_one();
             return Ok(());
         }
+        // The handles of a model cannot tell.
+        #[cfg(not(loom))]
         inner.handles.retain(|thread| !thread.is_finished());
         let name = format!("{name}-{}", job.index);
         let thread = sys::thread::start(name, move || work(shared, job))?;
@@ -121,7 +122,7 @@ fn work(shared: &'static Shared, first: Job) {
     while let Some(job) = next {
         let is_ours = match job.release {
             None => true,
-            Some(release) => shared.take_released(job.index, release),
+            Some(release) => shared.succeed(job.index, release),
         };
         if is_ours {
             worker::run(shared, job.index);

@@ -6,9 +6,33 @@
 use std::time::Duration;
 
 /// Nanoseconds of the monotonic clock.
+#[cfg(not(shuttle))]
 #[must_use]
 pub(crate) fn monotonic_ns() -> u64 {
     read(libc::CLOCK_MONOTONIC).unwrap_or(0)
+}
+
+#[cfg(shuttle)]
+pub(crate) use simulated::{monotonic_ns, pass};
+
+/// The clock of a simulation: it stands still while anything runs.
+#[cfg(shuttle)]
+mod simulated {
+    use super::duration_ns;
+    use crate::primitive::static_atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    static NOW_NS: AtomicU64 = AtomicU64::new(1);
+
+    #[must_use]
+    pub(crate) fn monotonic_ns() -> u64 {
+        NOW_NS.load(Ordering::Relaxed)
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(duration: Duration) {
+        NOW_NS.fetch_add(duration_ns(duration), Ordering::Relaxed);
+    }
 }
 
 /// The CPU clock of one thread, readable from every thread of the process.

@@ -1,7 +1,8 @@
 //! Starting threads, and asking what they do.
 
 use std::io;
-use std::thread::{Builder, JoinHandle};
+
+use crate::primitive::thread::{Builder, JoinHandle};
 
 /// Stack of a worker's thread. Tasks run on their own stacks, the scheduler needs little; the
 /// panic hook of a report may need more.

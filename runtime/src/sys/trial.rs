@@ -55,6 +55,38 @@ pub(crate) fn limit_address_space(bytes: usize) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limits) }, 0);
 }
 
+/// Lets the calling thread, and what it would start, start no thread and no process: both
+/// fail with EAGAIN, as beyond a limit of processes. For ever.
+pub(crate) fn forbid_threads() {
+    let instruction = |code: u32, jump_true, value: u32| libc::sock_filter {
+        code: code as u16,
+        jt: jump_true,
+        jf: 0,
+        k: value,
+    };
+    let is_equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let answer = libc::BPF_RET | libc::BPF_K;
+    let mut filter = [
+        // The number of the system call is the first word of what a filter sees.
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0),
+        instruction(is_equal, 2, libc::SYS_clone as u32),
+        instruction(is_equal, 1, libc::SYS_clone3 as u32),
+        instruction(answer, 0, libc::SECCOMP_RET_ALLOW),
+        instruction(answer, 0, libc::SECCOMP_RET_ERRNO | libc::EAGAIN as u32),
+    ];
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_mut_ptr(),
+    };
+    // SAFETY: takes rights from this thread, nothing else.
+    let locked = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    assert_eq!(locked, 0);
+    let mode = libc::SECCOMP_MODE_FILTER;
+    // SAFETY: the program and its instructions are live during the call, which copies them.
+    let installed = unsafe { libc::prctl(libc::PR_SET_SECCOMP, mode, &raw const program) };
+    assert_eq!(installed, 0);
+}
+
 /// Reads from a descriptor through the C library.
 pub(crate) fn read(fd: c_int, address: usize, len: usize) -> Result<usize, i32> {
     // SAFETY: the caller names memory of its own.

@@ -24,6 +24,7 @@ use crate::task::{
     state::StateWord,
     wait_fields::WaitFields,
 };
+use crate::time::TimerWord;
 
 /// One slot of the table.
 #[repr(align(64))]
@@ -38,10 +39,8 @@ pub(crate) struct Record {
     pub(crate) wait: WaitFields,
     /// When it parked, or became runnable; 0 if nobody listened then.
     pub(crate) since_ns: AtomicU64,
-    /// The sequence of the timer that the task waits for, 0 if none.
-    pub(crate) timer: AtomicU32,
-    /// The last timer's sequence; the owner's.
-    pub(crate) timer_sequence: AtomicU32,
+    /// The timer that the task waits for.
+    pub(crate) timer: TimerWord,
     /// On a worker, not in a queue; a hint for dumps.
     pub(crate) running: AtomicBool,
     pub(crate) registers: RegisterCell,
@@ -85,8 +84,7 @@ impl Record {
             shared: AtomicPtr::new(std::ptr::null_mut()),
             wait: WaitFields::new(),
             since_ns: AtomicU64::new(0),
-            timer: AtomicU32::new(0),
-            timer_sequence: AtomicU32::new(0),
+            timer: TimerWord::new(),
             running: AtomicBool::new(false),
             registers: RegisterCell::new(),
             context: UnsafeCell::new(None),

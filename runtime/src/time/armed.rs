@@ -1,10 +1,10 @@
 //! Arming and firing: how a timer and a task find each other, and lose each other safely.
 //!
-//! The record's `timer` holds the sequence of the one timer that its task waits for. Whoever
-//! clears it, by one compare-exchange, has decided: the one who fires wakes the task, the
-//! task that disarms goes on and leaves a stale entry in the heap.
+//! Which of the two was first is decided in the task's record, by its [`TimerWord`]; the heap
+//! holds what may be stale.
+//!
+//! [`TimerWord`]: crate::time::TimerWord
 
-use crate::primitive::static_atomic::Ordering;
 use crate::sched::shared::Shared;
 use crate::task::{current::with_worker, record::Record, table, wake_from_timer};
 use crate::time::Timer;
@@ -14,19 +14,13 @@ use crate::time::Timer;
 #[must_use]
 pub(crate) struct Armed {
     sequence: u32,
-    /// Where its entry lies, as long as that processor does not retire.
+    /// Where its entry lies.
     processor: usize,
 }
 
 /// Arms a timer for the current task; a task has one at a time.
 pub(crate) fn arm(record: &'static Record, deadline_ns: u64) -> Armed {
-    let sequence = record
-        .timer_sequence
-        .load(Ordering::Relaxed)
-        .wrapping_add(1)
-        .max(1);
-    record.timer_sequence.store(sequence, Ordering::Relaxed);
-    record.timer.store(sequence, Ordering::Relaxed);
+    let sequence = record.timer.arm();
     let timer = Timer {
         deadline_ns,
         task: record.id(),
@@ -42,12 +36,12 @@ pub(crate) fn arm(record: &'static Record, deadline_ns: u64) -> Armed {
 impl Armed {
     /// Whether it has not fired.
     pub(crate) fn is_armed(self, record: &Record) -> bool {
-        record.timer.load(Ordering::Acquire) == self.sequence
+        record.timer.is_armed(self.sequence)
     }
 
     /// The task no longer waits for it.
     pub(crate) fn disarm(self, record: &Record) {
-        if !clear(record, self.sequence) {
+        if !record.timer.clear(self.sequence) {
             return;
         }
         let timers = &record.shared().processor(self.processor).timers;
@@ -60,7 +54,7 @@ pub(crate) fn fire(timer: Timer) {
     let Some(record) = table::get(timer.task.slot()) else {
         return;
     };
-    if clear(record, timer.sequence) {
+    if record.timer.clear(timer.sequence) {
         wake_from_timer(timer.task);
     }
 }
@@ -77,14 +71,6 @@ pub(crate) fn fire_due(shared: &Shared, now_ns: u64) -> bool {
     fired
 }
 
-fn clear(record: &Record, sequence: u32) -> bool {
-    record
-        .timer
-        .compare_exchange(sequence, 0, Ordering::AcqRel, Ordering::Relaxed)
-        .is_ok()
-}
-
 fn is_wanted(timer: &Timer) -> bool {
-    table::get(timer.task.slot())
-        .is_some_and(|record| record.timer.load(Ordering::Relaxed) == timer.sequence)
+    table::get(timer.task.slot()).is_some_and(|record| record.timer.is_armed(timer.sequence))
 }

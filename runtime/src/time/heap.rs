@@ -62,9 +62,14 @@ impl TimerHeap {
     pub(crate) fn note_stale(&mut self, is_wanted: impl FnMut(&Timer) -> bool) {
         self.stale += 1;
         if self.timers.len() >= SWEEP_FROM && self.stale > self.timers.len() / 2 {
-            self.timers.retain(is_wanted);
-            self.stale = 0;
+            self.sweep(is_wanted);
         }
+    }
+
+    /// Drops what is stale.
+    pub(super) fn sweep(&mut self, is_wanted: impl FnMut(&Timer) -> bool) {
+        self.timers.retain(is_wanted);
+        self.stale = 0;
     }
 
     /// Moves all timers out.

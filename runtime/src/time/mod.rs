@@ -11,12 +11,14 @@ mod armed;
 mod heap;
 mod instant;
 mod interval;
+mod word;
 
 pub(crate) use armed::{arm, fire, fire_due};
 pub(crate) use heap::Timer;
 use heap::TimerHeap;
 pub use instant::Instant;
 pub use interval::{Interval, MissedTicks};
+pub(crate) use word::TimerWord;
 
 use crate::primitive::{
     Mutex, MutexGuard,
@@ -69,11 +71,16 @@ impl Timers {
         self.next_ns.load(Ordering::Relaxed)
     }
 
-    /// Adds a timer.
-    pub(crate) fn insert(&self, timer: Timer) {
+    /// Adds a timer; whether it is now the earliest one here.
+    #[must_use]
+    pub(crate) fn insert(&self, timer: Timer) -> bool {
         let mut heap = self.lock();
+        // Under the lock: an earlier one, read before, may have been fired since by a worker
+        // that then fell asleep without a look at this one.
+        let is_earliest = heap.next_ns().is_none_or(|next| timer.deadline_ns < next);
         heap.insert(timer);
         self.publish(&heap);
+        is_earliest
     }
 
     /// Takes timers that are due, at most [`FIRED_AT_ONCE`].
@@ -102,6 +109,14 @@ impl Timers {
         let timers = heap.take_all();
         self.publish(&heap);
         timers
+    }
+
+    /// Drops stale timers now.
+    #[cfg(all(test, loom))]
+    fn sweep(&self, is_wanted: impl FnMut(&Timer) -> bool) {
+        let mut heap = self.lock();
+        heap.sweep(is_wanted);
+        self.publish(&heap);
     }
 
     fn publish(&self, heap: &TimerHeap) {

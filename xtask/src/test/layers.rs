@@ -81,18 +81,24 @@ impl<'a> Run<'a> {
         self.all(&calls)
     }
 
-    /// loom's models: tests whose names begin with `loom_`, or that stand in a module `model`.
+    /// loom's models: tests whose names begin with `loom_`, or that stand in a module `model`;
+    /// then shuttle's programs: tests whose names begin with `shuttle_`.
     pub fn model(&self) -> Result<Verdict> {
-        let arguments = ["test", "--release", "--package", "runtime", "--lib"];
-        let mut call = self
-            .tests(&arguments)
-            .args(["loom_", "model::"])
-            .env("RUSTFLAGS", "--cfg loom")
-            .env("CARGO_TARGET_DIR", self.workspace.target.join("loom"));
+        let mut loom = self.model_tests("--cfg loom", "loom", &["loom_", "model::"]);
         if std::env::var_os("LOOM_MAX_PREEMPTIONS").is_none() {
-            call = call.env("LOOM_MAX_PREEMPTIONS", LOOM_PREEMPTIONS);
+            loom = loom.env("LOOM_MAX_PREEMPTIONS", LOOM_PREEMPTIONS);
         }
-        self.all(&[("model", call)])
+        let shuttle = self.model_tests("--cfg loom --cfg shuttle", "shuttle", &["shuttle_"]);
+        self.all(&[("model", loom), ("model-programs", shuttle)])
+    }
+
+    /// The runtime's tests of these names, in a configuration that has a target folder of its own.
+    fn model_tests(&self, flags: &str, folder: &str, names: &[&str]) -> Invocation {
+        let arguments = ["test", "--release", "--package", "runtime", "--lib"];
+        self.tests(&arguments)
+            .args(names.iter().copied())
+            .env("RUSTFLAGS", flags)
+            .env("CARGO_TARGET_DIR", self.workspace.target.join(folder))
     }
 
     /// Miri on everything but the switch, for which the thread-backed stand-in runs.

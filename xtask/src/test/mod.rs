@@ -40,7 +40,8 @@ pub struct Options {
 pub enum Layer {
     /// Plain tests of all crates, debug; the runtime's also in release; the tidy rules.
     Unit,
-    /// The runtime's protocols under every interleaving that loom explores.
+    /// The runtime's protocols under every interleaving that loom explores, and whole programs
+    /// under random ones.
     Model,
     /// The runtime and the contract crates under Miri.
     Miri,

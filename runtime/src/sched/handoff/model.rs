@@ -2,7 +2,7 @@
 //! queues and flags as they run.
 
 use crate::primitive::{Arc, thread};
-use crate::sched::{global_queue::GlobalQueue, processor::Processor};
+use crate::sched::{global_queue::GlobalQueue, handoff::settle_surplus, processor::Processor};
 
 static TASKS: [usize; 3] = [0, 1, 2];
 
@@ -21,7 +21,7 @@ impl Model {
             global: GlobalQueue::new(),
         };
         model.global.open(1);
-        assert!(model.processors[0].ownership.claim());
+        assert!(model.processors[0].claim());
         model.processors[0].queue.push_back(&TASKS[0]).unwrap();
         assert!(model.processors[0].queue.replace_next(&TASKS[1]).is_none());
         Arc::new(model)
@@ -31,13 +31,13 @@ impl Model {
     fn replace_the_hog(&self) -> Vec<usize> {
         let [hog, spares @ ..] = &self.processors;
         let mut taken = Vec::new();
-        if !hog.replace() {
+        if hog.is_replaced() {
             return taken;
         }
-        let Some(spare) = spares.iter().find(|spare| spare.ownership.claim()) else {
-            hog.end_replacement();
+        let Some(spare) = spares.iter().find(|spare| spare.claim()) else {
             return taken;
         };
+        let _ = settle_surplus(hog, spare);
         taken.extend(hog.queue.steal_half_into(&spare.queue));
         taken.extend(hog.queue.steal_next());
         taken.extend(spare.queue.pop());
@@ -74,6 +74,17 @@ impl Model {
         left
     }
 
+    /// A look that found the hog in use, as `WatchedRuntime::look`; it steals nothing.
+    fn look_again(&self) {
+        let [hog, spares @ ..] = &self.processors;
+        if hog.ownership.is_in_use()
+            && !hog.is_replaced()
+            && let Some(spare) = spares.iter().find(|spare| spare.claim())
+        {
+            let _ = settle_surplus(hog, spare);
+        }
+    }
+
     /// Workers, less those that are to end at their next scheduling point.
     fn lasting_workers(&self) -> usize {
         let owned = |p: &&Processor<usize>| p.ownership.is_in_use() && !p.is_replaced();
@@ -99,6 +110,25 @@ fn loom_a_hog_that_was_replaced_loses_no_task_and_one_worker_retires() {
         taken.extend(model.leftover());
         taken.sort_unstable();
         assert_eq!(taken, TASKS, "each task once");
+    });
+}
+
+#[test]
+fn loom_a_hog_that_is_leaving_is_not_replaced_again() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(3);
+    builder.check(|| {
+        let model = Model::new();
+        let mut taken = model.replace_the_hog();
+        let monitor = {
+            let model = Arc::clone(&model);
+            thread::spawn(move || model.look_again())
+        };
+        assert!(model.come_back(&mut taken), "the hog is surplus");
+        monitor.join().unwrap();
+        assert_eq!(model.lasting_workers(), 1);
+        assert!(model.processors[0].claim(), "it is free");
+        assert!(!model.processors[0].is_replaced(), "no mark is left");
     });
 }
 
