@@ -9,6 +9,7 @@ mod bench;
 mod bpf_linker;
 mod build;
 mod command;
+mod debian;
 mod dist;
 mod licences;
 mod packages;

@@ -6,6 +6,7 @@
 #[path = "../carrier/mod.rs"]
 mod carrier;
 mod counts;
+mod deploy;
 mod errors;
 mod events;
 mod harness;
