@@ -12,6 +12,7 @@ mod events;
 mod harness;
 mod killed;
 mod list;
+mod pods;
 mod processes;
 mod prometheus;
 mod storm;
