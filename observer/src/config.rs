@@ -17,6 +17,7 @@ use crate::attach::Mode;
 use crate::detect;
 use crate::discover::Filter;
 use crate::export::Limits;
+use crate::kubernetes;
 
 pub use duration::Seconds;
 pub use file::{ConfigError, read};
@@ -77,6 +78,9 @@ pub struct Options {
     /// Write every finding as a JSON file into this directory when it begins.
     #[arg(long, value_name = "DIR", env = "PARKWATCH_ON_FINDING")]
     pub on_finding: Option<PathBuf>,
+    /// Whether to ask the Kubernetes API server for names of this node's pods [default: auto].
+    #[arg(long, value_enum, env = "PARKWATCH_KUBERNETES")]
+    pub kubernetes: Option<kubernetes::Choice>,
     /// Print a short table of what is seen to stdout this often [default: never].
     #[arg(long, value_name = "TIME", env = "PARKWATCH_TABLE")]
     pub table: Option<Seconds>,
@@ -99,6 +103,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Where findings are written.
     pub on_finding: Option<PathBuf>,
+    /// Whether names of pods are asked for.
+    pub kubernetes: kubernetes::Choice,
     /// How often a table is printed.
     pub table: Option<Seconds>,
 }
@@ -129,6 +135,7 @@ impl Options {
             max_sites: self.max_sites.or(other.max_sites),
             max_series: self.max_series.or(other.max_series),
             on_finding: self.on_finding.or(other.on_finding),
+            kubernetes: self.kubernetes.or(other.kubernetes),
             table: self.table.or(other.table),
         }
     }
@@ -168,6 +175,7 @@ impl Options {
                 max_series,
             },
             on_finding: self.on_finding,
+            kubernetes: self.kubernetes.unwrap_or_default(),
             table: self.table,
         })
     }

@@ -8,7 +8,7 @@
 //!  (elf)       kernel      maps, ring   pure      pure       /metrics, /findings
 //! ```
 //!
-//! [`sys`] holds the system calls, [`cli`] the commands, [`config`] their settings.
+//! [`kubernetes`] knows names of pods, [`sys`] holds the system calls, [`cli`] the commands, [`config`] their settings.
 
 pub mod attach;
 pub mod cli;
@@ -19,6 +19,7 @@ pub mod discover;
 pub mod elf;
 pub mod export;
 pub mod health;
+pub mod kubernetes;
 pub mod model;
 pub mod pipeline;
 pub mod sys;

@@ -38,6 +38,7 @@ use crate::export::{
     self, ObserverView, OnFinding, Probes, Published, Selection, View, bind, table,
 };
 use crate::health::Health;
+use crate::kubernetes::PodNames;
 use crate::model::{Model, Orphans};
 use crate::sys::clock;
 use attachments::Attachments;
@@ -73,7 +74,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let log = ProgramLog::new(&mut kernel)
         .inspect_err(|error| tracing::warn!(%error, "the kernel programs' log cannot be read"))
         .ok();
-    let mut pipeline = Pipeline::new(settings, kernel)?;
+    let pods = PodNames::begin(settings.kubernetes).await;
+    let mut pipeline = Pipeline::new(settings, kernel, pods)?;
     let server = tokio::spawn(export::serve(
         listener,
         pipeline.published.clone(),
@@ -131,6 +133,7 @@ struct Pipeline {
     published: Arc<Published>,
     health: Health,
     on_finding: Option<OnFinding>,
+    pods: PodNames,
     table: Option<(Duration, Instant)>,
     last_resync: Instant,
     reads_failed: bool,
@@ -138,7 +141,7 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    fn new(settings: Settings, kernel: Kernel) -> anyhow::Result<Self> {
+    fn new(settings: Settings, kernel: Kernel, pods: PodNames) -> anyhow::Result<Self> {
         let on_finding = settings.on_finding.map(|directory| {
             let shown = directory.display().to_string();
             OnFinding::new(directory).with_context(|| format!("cannot write to {shown}"))
@@ -157,6 +160,7 @@ impl Pipeline {
             published: Arc::default(),
             health: Health::default(),
             on_finding: on_finding.transpose()?,
+            pods,
             table: settings
                 .table
                 .map(|every| (every.as_duration(), Instant::now())),
@@ -314,7 +318,8 @@ impl Pipeline {
         self.selection.update(now_ns, &self.model);
         self.losses.findings.look(detection.findings_left_out);
         let observer = self.observer_view(snapshot);
-        let view = View::new(&self.model, &detection, &self.selection, observer);
+        let mut view = View::new(&self.model, &detection, &self.selection, observer);
+        view.name_pods(&self.pods);
         // Shown by the next view, like what cannot be written.
         self.losses
             .finding_series

@@ -15,6 +15,9 @@ use crate::workspace::Workspace;
 
 /// The static target; other processors are not built for yet.
 const TARGET: &str = "x86_64-unknown-linux-musl";
+/// The C compiler of the target, for the cryptography of TLS: its code needs no C library, so this
+/// machine's will do where there is none for musl.
+const COMPILER_VARIABLE: &str = "CC_x86_64_unknown_linux_musl";
 /// What is shipped is smaller than this: it is pulled to every node.
 const MAX_BYTES: u64 = 20_000_000;
 
@@ -79,7 +82,11 @@ pub fn have_target(workspace: &Workspace, options: &setup::Options) -> Result<()
 }
 
 fn call() -> Invocation {
-    Invocation::cargo().args([
+    let call = match std::env::var_os(COMPILER_VARIABLE) {
+        Some(_) => Invocation::cargo(),
+        None => Invocation::cargo().env(COMPILER_VARIABLE, "cc"),
+    };
+    call.args([
         "build",
         "--profile",
         "dist",

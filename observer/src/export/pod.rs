@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::discover::Pod;
+use crate::kubernetes::Name;
 
 /// What is known of the pod; what is not has no label.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,16 @@ impl PodLabels {
             namespace: None,
             pod: pod.uid.as_str().into(),
             container: pod.container.as_deref().map(Into::into),
+        }
+    }
+
+    /// The labels as the API server knows them; a container that it has not heard of yet keeps the
+    /// name that the node has for it.
+    pub(super) fn named(name: Name, node: Option<Self>) -> Self {
+        Self {
+            namespace: Some(name.namespace),
+            pod: name.pod,
+            container: name.container.or(node.and_then(|node| node.container)),
         }
     }
 

@@ -10,6 +10,7 @@ use crate::collect::{MapUse, Snapshot};
 use crate::detect::Detectors;
 use crate::discover::{Pod, ProcessId};
 use crate::export::{CATALOGUE, Limits, Selection};
+use crate::kubernetes::Name;
 use crate::model::Model;
 use crate::model::fixtures::{Builder, INCARNATION, incarnation, learn, meta, model, stall, text};
 
@@ -188,6 +189,33 @@ fn series_of_a_process_in_a_pod_carry_what_is_known_of_it() {
     view.processes[0].pod = Some(PodLabels::of(&pod(None)));
     assert!(!render(&view, 0.0).contains("container=\""));
     assert_no_duplicates(&text);
+}
+
+#[test]
+fn a_container_that_the_api_server_has_not_heard_of_keeps_the_nodes_name() {
+    let node = PodLabels {
+        namespace: None,
+        pod: "15513b48-e7a5-48fc-b9e3-92f713f36504".into(),
+        container: Some("app".into()),
+    };
+    let name = |container: Option<&str>| Name {
+        namespace: "shop".into(),
+        pod: "orders-7d9".into(),
+        container: container.map(Into::into),
+    };
+    let pairs = |labels: &PodLabels| -> Vec<String> {
+        labels
+            .pairs()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect()
+    };
+    let early = PodLabels::named(name(None), Some(node.clone()));
+    assert_eq!(
+        pairs(&early),
+        ["namespace=shop", "pod=orders-7d9", "container=app"]
+    );
+    let known = PodLabels::named(name(Some("web")), Some(node));
+    assert_eq!(pairs(&known)[2], "container=web");
 }
 
 #[test]

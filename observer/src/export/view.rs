@@ -11,6 +11,7 @@ use super::select::{Chosen, Families, Selection};
 use crate::collect::MapUse;
 use crate::detect::{Detection, Finding, Storm};
 use crate::discover::ProcessId;
+use crate::kubernetes::PodNames;
 use crate::model::{Counters, Model, Pool, Process, Stalled};
 
 /// The label of all sites without series of their own.
@@ -142,6 +143,16 @@ impl View {
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// Puts names where a node has ids only.
+    pub fn name_pods(&mut self, names: &PodNames) {
+        for process in &mut self.processes {
+            let uid = process.pod.as_ref().map(|pod| &*pod.pod);
+            if let Some(name) = names.of(uid, process.container_id.as_deref()) {
+                process.pod = Some(PodLabels::named(name, process.pod.take()));
+            }
+        }
     }
 
     pub(super) fn pod_of(&self, id: ProcessId) -> Option<&PodLabels> {

@@ -5,9 +5,20 @@ use super::files::SourceFile;
 
 /// The stages in order. `sys` and `health` are leaves that every stage may import; the settings
 /// are made of the stages' own options, so they come after these.
-const ORDER: [&str; 12] = [
-    "sys", "health", "elf", "discover", "attach", "collect", "model", "detect", "export", "config",
-    "pipeline", "cli",
+const ORDER: [&str; 13] = [
+    "sys",
+    "health",
+    "elf",
+    "discover",
+    "attach",
+    "collect",
+    "model",
+    "detect",
+    "kubernetes",
+    "export",
+    "config",
+    "pipeline",
+    "cli",
 ];
 
 /// A stage of the observer imports only stages before it.
