@@ -106,6 +106,7 @@ mod stack;
 pub mod sync;
 mod sys;
 pub mod task;
+pub mod test;
 pub mod time;
 
 #[cfg(all(test, not(loom)))]

@@ -19,9 +19,8 @@ use super::cause::{Cancelled, Cause, Interrupted};
 use super::until::Until;
 use crate::primitive::static_atomic::{AtomicBool, Ordering};
 use crate::primitive::static_sync::{Arc, Mutex, MutexGuard, Weak};
-use crate::sys::clock;
 use crate::task::Waiter;
-use crate::time::{Instant, NEVER};
+use crate::time::{self, Instant, NEVER};
 
 /// Tells tasks to stop: cancelled once, for ever, with a cause, and with it all tokens below.
 ///
@@ -224,7 +223,7 @@ impl Token {
 
     fn expire(&self) -> bool {
         let deadline_ns = self.0.deadline_ns;
-        let expired = deadline_ns != NEVER && clock::monotonic_ns() >= deadline_ns;
+        let expired = deadline_ns != NEVER && time::now_ns() >= deadline_ns;
         if expired {
             self.end(Cause::DeadlinePassed);
         }

@@ -38,6 +38,7 @@ pub use runtime_abi::TaskState as State;
 
 use crate::ledger::{self, Counter, stall};
 use crate::monitor;
+use crate::sched::shared::Shared;
 use crate::site::{self, Site};
 use crate::task::table::{self, ParkSnapshot, TaskSnapshot};
 use crate::{Reason, TaskId, stack};
@@ -113,6 +114,15 @@ pub fn tasks() -> Vec<Task> {
     slots
         .filter_map(|slot| Some(Task::new(slot, &table::task_snapshot(slot)?)))
         .collect()
+}
+
+/// Tasks of one runtime that have not ended.
+pub(crate) fn tasks_of(runtime: &Shared) -> Vec<Task> {
+    let is_of = |task: &Task| {
+        let record = table::get(task.id.slot());
+        record.is_some_and(|record| std::ptr::eq(record.shared(), runtime))
+    };
+    tasks().into_iter().filter(is_of).collect()
 }
 
 /// The counters of every line that has spawned.
