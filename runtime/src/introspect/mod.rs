@@ -36,10 +36,12 @@ pub use cycles::{Cycle, cycles};
 pub use dump::Dump;
 pub use runtime_abi::TaskState as State;
 
-use crate::ledger::{self, Counter, stall};
+use crate::ledger::stall::{self, ParkWord};
+use crate::ledger::{self, Counter};
 use crate::monitor;
 use crate::sched::shared::Shared;
 use crate::site::{self, Site};
+use crate::task::place;
 use crate::task::table::{self, ParkSnapshot, TaskSnapshot};
 use crate::{Reason, TaskId, stack};
 
@@ -50,6 +52,8 @@ pub struct Task {
     site: &'static Site,
     state: State,
     park: Option<Park>,
+    /// What tells its park from the next one.
+    word: ParkWord,
 }
 
 /// What a task waits for.
@@ -111,9 +115,7 @@ pub struct Metrics {
 #[must_use]
 pub fn tasks() -> Vec<Task> {
     let slots = 0..table::slots();
-    slots
-        .filter_map(|slot| Some(Task::new(slot, &table::task_snapshot(slot)?)))
-        .collect()
+    slots.filter_map(Task::at).collect()
 }
 
 /// Tasks of one runtime that have not ended.
@@ -151,12 +153,32 @@ pub fn metrics() -> Metrics {
 }
 
 impl Task {
-    fn new(slot: u32, snapshot: &TaskSnapshot) -> Self {
+    /// The task in a slot.
+    fn at(slot: u32) -> Option<Self> {
+        let word = stall::word(slot);
+        let snapshot = table::task_snapshot(slot)?;
+        let mut task = Self::new(slot, &snapshot, word);
+        let holder = task.park.and_then(|_| place::holder(slot));
+        if let (Some(park), Some(holder)) = (&mut task.park, holder)
+            && stall::word(slot) == word
+        {
+            park.owner = holder;
+        }
+        Some(task)
+    }
+
+    /// Whether it has waited all the time since it was looked at.
+    fn still_waits(&self) -> bool {
+        self.word.reason().is_some() && stall::word(self.id.slot()) == self.word
+    }
+
+    fn new(slot: u32, snapshot: &TaskSnapshot, word: ParkWord) -> Self {
         Self {
             id: snapshot.task,
             site: snapshot.site,
             state: snapshot.state,
             park: snapshot.park.as_ref().map(|park| Park::new(slot, park)),
+            word,
         }
     }
 
@@ -219,7 +241,8 @@ impl Park {
         self.resource
     }
 
-    /// Who holds what it waits for; [`TaskId::NONE`] if nobody, or it is not known.
+    /// Who holds what it waits for; [`TaskId::NONE`] if nobody, or it is not known. Of a lock, now;
+    /// of other things, when the task parked.
     #[must_use]
     pub fn owner(&self) -> TaskId {
         self.owner

@@ -280,6 +280,10 @@ struct Place<'a> {
 }
 
 impl task::place::Place for Place<'_> {
+    fn holder(&self) -> Option<TaskId> {
+        Some(self.mutex.holder())
+    }
+
     fn give_up(&self) {
         if let Some(ticket) = self.ticket {
             self.mutex.abandon(ticket);

@@ -236,6 +236,15 @@ impl Record {
         unsafe { self.plain(|plain| std::mem::replace(&mut plain.place, place)) }
     }
 
+    /// Where the task waits in line.
+    ///
+    /// # Safety
+    /// The caller owns the task.
+    pub(crate) unsafe fn place(&self) -> Option<Innermost> {
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(|plain| plain.place) }
+    }
+
     /// A copy of the cell, to run the body; the original stays for `take_cell`.
     ///
     /// # Safety

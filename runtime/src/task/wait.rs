@@ -123,6 +123,12 @@ enum Waking {
     Gone,
 }
 
+/// Wakes a task that somebody wanted to wake while the caller inspected it.
+pub(crate) fn wake_inspected(record: &'static Record) {
+    note_unpark(record);
+    record.shared().make_runnable(record);
+}
+
 /// The task that calls, or `None` on a thread that runs no task.
 #[must_use]
 pub fn current() -> Option<TaskId> {
