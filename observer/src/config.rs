@@ -150,7 +150,7 @@ impl Options {
             50,
         )?;
         if let Some(table) = self.table {
-            at_least("table", table.as_ns(), 100_000_000)?;
+            at_least_time("table", table.as_ns(), 100_000_000, "100ms")?;
         }
         Ok(Settings {
             listen: self
@@ -174,6 +174,13 @@ impl Options {
 
     fn filter(&self) -> Result<Filter, InvalidValue> {
         let pids = self.pid.as_deref().unwrap_or_default();
+        if pids.contains(&0) {
+            let problem = "0 is no process: give pids above 0".to_owned();
+            return Err(InvalidValue {
+                key: "pid",
+                problem,
+            });
+        }
         let globs = self.exe.as_deref().unwrap_or_default();
         Filter::new(pids, globs).map_err(|error| InvalidValue {
             key: "exe",
@@ -200,21 +207,25 @@ impl Options {
             .storm_window
             .map_or(default.storm_window_ns, Seconds::as_ns);
         Ok(detect::Settings {
-            stuck_after_ns: at_least("stuck_after (nanoseconds)", stuck_after_ns, 1).map_err(
-                |error| InvalidValue {
-                    key: "stuck_after",
-                    ..error
-                },
-            )?,
+            stuck_after_ns: at_least_time("stuck_after", stuck_after_ns, 1_000_000, "1ms")?,
             storm_growths: self.storm_growths.unwrap_or(default.storm_growths),
-            storm_window_ns: at_least("storm_window", window_ns, 100_000_000).map_err(|_| {
-                InvalidValue {
-                    key: "storm_window",
-                    problem: "must be at least 100ms".to_owned(),
-                }
-            })?,
+            storm_window_ns: at_least_time("storm_window", window_ns, 100_000_000, "100ms")?,
         })
     }
+}
+
+/// The time, unless it is shorter than what `shown` says for people.
+fn at_least_time(
+    key: &'static str,
+    ns: u64,
+    least_ns: u64,
+    shown: &str,
+) -> Result<u64, InvalidValue> {
+    if ns < least_ns {
+        let problem = format!("must be at least {shown}");
+        return Err(InvalidValue { key, problem });
+    }
+    Ok(ns)
 }
 
 fn at_least<T: PartialOrd + std::fmt::Display>(
@@ -300,6 +311,13 @@ mod tests {
                     ..Options::default()
                 },
                 "storm_window",
+            ),
+            (
+                Options {
+                    pid: Some(vec![7, 0]),
+                    ..Options::default()
+                },
+                "pid",
             ),
             (
                 Options {
