@@ -12,7 +12,7 @@ use slab::Slab;
 
 use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive::static_sync::{Arc, Mutex, MutexGuard};
-use crate::task::{Builder, JoinError, JoinHandle, TaskId, Waiter, cell::OnEnd, waiter};
+use crate::task::{Builder, JoinError, JoinHandle, TaskId, Waiter, extras::OnEnd, waiter};
 
 /// Tasks whose results are taken in the order in which they end.
 ///

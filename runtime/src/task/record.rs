@@ -271,19 +271,30 @@ impl Record {
         unsafe { self.plain(get) }
     }
 
-    /// Lends the task's locals; none any more once its cell was taken.
+    /// A copy of the task's locals; none any more once its cell was taken.
     ///
     /// # Safety
-    /// The caller is the task; `look` neither switches nor comes back here.
+    /// The caller is the task.
     #[inline]
-    pub(crate) unsafe fn with_locals<R>(&self, look: impl FnOnce(&mut Locals) -> R) -> R {
-        let lend = |plain: &mut Plain| match &plain.cell {
+    pub(crate) unsafe fn locals(&self) -> Locals {
+        // SAFETY: as the caller promises.
+        let copy = |plain: &mut Plain| unsafe { plain.cell.as_ref()?.locals() };
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(copy) }
+    }
+
+    /// Replaces the task's locals.
+    ///
+    /// # Safety
+    /// The caller is the task.
+    pub(crate) unsafe fn replace_locals(&self, new: Locals) -> Locals {
+        let replace = |plain: &mut Plain| match &plain.cell {
             // SAFETY: as the caller promises.
-            Some(cell) => unsafe { cell.with_locals(look) },
-            None => look(&mut None),
+            Some(cell) => unsafe { cell.replace_locals(new) },
+            None => new,
         };
         // SAFETY: as the caller promises.
-        unsafe { self.plain(lend) }
+        unsafe { self.plain(replace) }
     }
 
     /// The limit of the task's stack in bytes.
