@@ -23,6 +23,7 @@
 //!   Let tasks end before their runtime if others share what they hold.
 
 mod condvar;
+mod error;
 mod mutex;
 mod mutex_word;
 mod raw_mutex;
@@ -33,5 +34,16 @@ pub(crate) mod wait_queue;
 mod model;
 
 pub use condvar::Condvar;
+pub use error::{LockUntilError, WaitGroupError};
 pub use mutex::{Mutex, MutexGuard};
 pub use wait_group::WaitGroup;
+
+use crate::cancel::Interrupted;
+
+/// What a wait without an end gives.
+fn uninterrupted<T>(waited: Result<T, Interrupted>) -> T {
+    match waited {
+        Ok(value) => value,
+        Err(_) => unreachable!("a wait without an end is not interrupted"),
+    }
+}
