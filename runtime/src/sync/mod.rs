@@ -22,20 +22,27 @@
 //!   waited for without end. Nothing else is possible: it may have left the data half changed.
 //!   Let tasks end before their runtime if others share what they hold.
 
+mod barrier;
 mod condvar;
 mod error;
 mod mutex;
 mod mutex_word;
 mod raw_mutex;
+mod raw_semaphore;
+mod semaphore;
+mod semaphore_word;
 mod wait_group;
 pub(crate) mod wait_queue;
 
 #[cfg(all(test, loom))]
 mod model;
 
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::Condvar;
 pub use error::{LockUntilError, WaitGroupError};
 pub use mutex::{Mutex, MutexGuard};
+pub use semaphore::error::{AcquireError, AcquireUntilError, TryAcquireError};
+pub use semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 pub use wait_group::WaitGroup;
 
 use crate::cancel::Interrupted;
