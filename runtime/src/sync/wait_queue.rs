@@ -147,6 +147,11 @@ impl WaitQueue {
 }
 
 impl Popped {
+    /// Who came last.
+    pub(crate) fn last(&self) -> Option<&Waiter> {
+        self.0.back().map(|entry| &entry.waiter)
+    }
+
     /// Unparks all of them, with the primitive's lock released.
     pub(crate) fn unpark(self) {
         for entry in self.0 {
