@@ -84,6 +84,13 @@ impl<W> WaitQueue<W> {
         ticket
     }
 
+    /// Whether nobody waits longer than this ticket, which waits.
+    pub(crate) fn is_first(&self, ticket: Ticket) -> bool {
+        self.entries
+            .front()
+            .is_some_and(|entry| entry.ticket == ticket)
+    }
+
     /// What whoever waits longest wants.
     pub(crate) fn first_wants(&self) -> Option<&W> {
         self.entries.front().map(|entry| &entry.wants)
