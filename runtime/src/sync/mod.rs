@@ -8,19 +8,39 @@
 //! No primitive here calls the operating system, and none switches tasks while it holds one
 //! of its own locks.
 //!
+//! # Which one
+//!
+//! | for | use |
+//! |---|---|
+//! | data that one changes at a time | [`Mutex`], with a [`Condvar`] to wait for what is in it |
+//! | data that many read and few change | [`RwLock`] |
+//! | data that is made once | [`OnceLock`] |
+//! | at most so many at once | [`Semaphore`] |
+//! | at most so many a second | [`RateLimiter`] |
+//! | the end of a number of tasks | [`WaitGroup`] |
+//! | tasks that go on together, round by round | [`Barrier`] |
+//! | telling a task that something happened | [`Notify`] |
+//!
+//! # Waits that end
+//!
+//! Every call that parks has a form ending in `_until` that takes an
+//! [`Until`](crate::cancel::Until): a duration, a time, a token, or several of them. What is there
+//! already wins: such a call fails only where it would have to wait. One that fails has left the
+//! line, and what it was given in the same moment has gone to the next.
+//!
 //! # When a runtime ends
 //!
 //! A primitive may be shared by tasks of several runtimes and by threads, and a runtime may end
 //! while some of its tasks [are left](crate::Finished::leftover). Those run no more. By the time
 //! [`Runtime::run`](crate::Runtime::run) has returned,
 //!
-//! * a leftover that **waited** for a mutex or a condition variable waits no more, and what it
-//!   was woken for and had not used, a mutex that was handed to it or a notification, has gone
-//!   to the next;
+//! * a leftover that **waited** waits no more, and what it was woken for and had not used, a lock
+//!   or permits that were handed to it, a notification, or the turn to make a value, has gone to the
+//!   next;
 //! * what a leftover **holds** it holds for ever, as if it had called [`std::mem::forget`] on it:
-//!   a mutex of which it has the guard stays locked, and a wait group of which it is a member is
-//!   waited for without end. Nothing else is possible: it may have left the data half changed.
-//!   Let tasks end before their runtime if others share what they hold.
+//!   a lock of which it has the guard stays locked, permits do not come back, and a wait group of
+//!   which it is a member is waited for without end. Nothing else is possible: it may have left
+//!   the data half changed. Let tasks end before their runtime if others share what they hold.
 
 mod barrier;
 mod condvar;
