@@ -1,10 +1,11 @@
 //! Tasks that wait for each other.
 //!
-//! A task that is parked on a mutex, a lock or a join waits for one task, its owner: an edge. Each
-//! task has at most one, so following them ends at a task that waits for nobody, or comes back:
-//! a cycle. It is a deadlock if all its tasks waited all the time while they were asked, for then
-//! none of them can have let go of anything. Owners of other parks (the last that used the other end of a channel) say who is
-//! likely to be waited for, not who must be, and make no edge.
+//! A task that is parked on a mutex, a join, or a lock that is being written waits for one task,
+//! its owner: an edge. Each task has at most one, so following them ends at a task that waits for
+//! nobody, or comes back: a cycle. It is a deadlock if all its tasks waited all the time while
+//! they were asked, for then none of them can have let go of anything. Owners of other parks (the
+//! last that used the other end of a channel, one of several readers) say who is likely to be
+//! waited for, not who must be, and make no edge.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -59,8 +60,7 @@ pub(super) fn of(tasks: &[Task]) -> Vec<Cycle> {
 /// Whom the task must wait for.
 fn waits_for(task: &Task) -> Option<TaskId> {
     let park = task.park?;
-    let is_certain = matches!(park.reason, Reason::Mutex | Reason::Rwlock | Reason::Join);
-    (is_certain && !park.owner.is_none()).then_some(park.owner)
+    (park.is_owner_certain && !park.owner.is_none()).then_some(park.owner)
 }
 
 impl Cycle {

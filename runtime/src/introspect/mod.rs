@@ -62,6 +62,8 @@ pub struct Park {
     reason: Reason,
     resource: u64,
     owner: TaskId,
+    /// Whether nobody but the owner can end the wait.
+    is_owner_certain: bool,
     since: Duration,
 }
 
@@ -162,7 +164,8 @@ impl Task {
         if let (Some(park), Some(holder)) = (&mut task.park, holder)
             && stall::word(slot) == word
         {
-            park.owner = holder;
+            park.owner = holder.task;
+            park.is_owner_certain = holder.is_only;
         }
         Some(task)
     }
@@ -225,6 +228,7 @@ impl Park {
             reason: snapshot.reason,
             resource: snapshot.resource,
             owner: snapshot.owner,
+            is_owner_certain: snapshot.reason == Reason::Join,
             since: Duration::from_nanos(stall::parked_ns(slot)),
         }
     }

@@ -76,7 +76,7 @@ fn fire_stall(name: &Name, parked_ns: u64) {
         ready(name.site),
         name.reason.code(),
         park.resource,
-        holder.unwrap_or(park.owner).as_u64(),
+        holder.map_or(park.owner, |holder| holder.task).as_u64(),
         parked_ns,
         park.pc,
         park.sp,

@@ -22,9 +22,17 @@ pub(crate) trait Place {
 
     /// Who holds now what the task waits for; `None` where there is no such thing as a holder.
     /// Called while the task is parked in this place, by any thread.
-    fn holder(&self) -> Option<TaskId> {
+    fn holder(&self) -> Option<Holder> {
         None
     }
+}
+
+/// A task that holds what another waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) task: TaskId,
+    /// Whether it is the only one: not one of several readers, of whom it may be another.
+    pub(crate) is_only: bool,
 }
 
 /// A place on a task's stack, and the place in which the task was already when it came there.
@@ -66,7 +74,7 @@ impl Drop for Leaving {
 
 /// Who holds now what the task in this slot waits for, if it waits in a place that knows. What
 /// the task noted when it parked may be outdated: the lock may have changed hands since.
-pub(crate) fn holder(slot: u32) -> Option<TaskId> {
+pub(crate) fn holder(slot: u32) -> Option<Holder> {
     let record = table::get(slot)?;
     if !record.state.inspect(record.state.read()) {
         return None;
