@@ -17,8 +17,9 @@
 //!
 //! A receiver joins only while the buffer is empty. A sender adds one message and, if anyone
 //! waits, one woken receiver. A woken receiver takes one message away as it arrives, or finds
-//! none and joins, or unwinds, or is abandoned with its runtime, and its wake-up is passed on. A
-//! receiver that was never woken only takes messages away. So no message stays behind while every receiver sleeps.
+//! none and joins, or leaves (interrupted, unwinding, abandoned with its runtime), and its
+//! wake-up is passed on. A receiver that was never woken only takes messages away. So no message
+//! stays behind while every receiver sleeps.
 //!
 //! Rejected: handing the message to the parked receiver directly (a wake-up less per
 //! message, but a stream of them is no longer taken in one go while the receiver runs); a
@@ -30,7 +31,8 @@ use std::sync::PoisonError;
 
 use runtime_abi::Reason;
 
-use super::error::{RecvError, SendError, TryRecvError, TrySendError};
+use super::error::{RecvUntilError, SendUntilError, TryRecvError, TrySendError};
+use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive::Mutex;
 use crate::sync::wait_queue::{Popped, Ticket, WaitQueue};
 use crate::task::{self, TaskId, Waiter, place::in_place};
@@ -86,7 +88,8 @@ impl<T> Channel<T> {
         }
     }
 
-    pub(super) fn send(&self, mut message: T) -> Result<(), SendError<T>> {
+    pub(super) fn send(&self, mut message: T, until: Until<'_>) -> Result<(), SendUntilError<T>> {
+        let mut wait = Wait::new(until);
         let mut place = Place {
             channel: self,
             end: End::Sending,
@@ -95,10 +98,12 @@ impl<T> Channel<T> {
         loop {
             match self.look_to_send(message, Some(&mut place)) {
                 Look::Done(()) => return Ok(()),
-                Look::Closed(message) => return Err(SendError(message)),
+                Look::Closed(message) => return Err(SendUntilError::Closed(message)),
                 Look::Wait(back, owner) => {
                     message = back;
-                    place.park(Reason::ChanSend, owner);
+                    if let Err(interrupted) = place.park(&mut wait, Reason::ChanSend, owner) {
+                        return Err(SendUntilError::Interrupted(message, interrupted));
+                    }
                 }
             }
         }
@@ -112,7 +117,8 @@ impl<T> Channel<T> {
         }
     }
 
-    pub(super) fn recv(&self) -> Result<T, RecvError> {
+    pub(super) fn recv(&self, until: Until<'_>) -> Result<T, RecvUntilError> {
+        let mut wait = Wait::new(until);
         let mut place = Place {
             channel: self,
             end: End::Receiving,
@@ -121,8 +127,8 @@ impl<T> Channel<T> {
         loop {
             match self.look_to_receive(Some(&mut place)) {
                 Look::Done(message) => return Ok(message),
-                Look::Closed(()) => return Err(RecvError),
-                Look::Wait((), owner) => place.park(Reason::ChanRecv, owner),
+                Look::Closed(()) => return Err(RecvUntilError::Closed),
+                Look::Wait((), owner) => place.park(&mut wait, Reason::ChanRecv, owner)?,
             }
         }
     }
@@ -273,8 +279,8 @@ impl Side {
     }
 }
 
-/// A waiter's place in the queue; dropped with a ticket when the channel has closed, or by
-/// unwinding.
+/// A waiter's place in the queue; dropped with a ticket when the channel has closed, when the
+/// wait was interrupted, or by unwinding.
 struct Place<'a, T> {
     channel: &'a Channel<T>,
     end: End,
@@ -282,8 +288,8 @@ struct Place<'a, T> {
 }
 
 impl<T> Place<'_, T> {
-    fn park(&self, reason: Reason, owner: TaskId) {
-        in_place(self, || task::park(reason, self.channel.address(), owner));
+    fn park(&self, wait: &mut Wait<'_>, reason: Reason, owner: TaskId) -> Result<(), Interrupted> {
+        in_place(self, || wait.park(reason, self.channel.address(), owner))
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::cancel::Interrupted;
+
 /// Every receiver is gone; here is the message that nobody will receive.
 #[derive(Clone, Copy, Error, PartialEq, Eq)]
 #[error("the channel is closed: every receiver is gone")]
@@ -23,6 +25,17 @@ pub enum TrySendError<T> {
     Closed(T),
 }
 
+/// The message was not sent before the end of the wait; here it is.
+#[derive(Clone, Error)]
+pub enum SendUntilError<T> {
+    /// Every receiver is gone.
+    #[error("the channel is closed: every receiver is gone")]
+    Closed(T),
+    /// The wait was over before a receiver made room for the message or took it.
+    #[error("the message was not sent: {1}")]
+    Interrupted(T, Interrupted),
+}
+
 /// The channel is empty, and every sender is gone.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("the channel is closed: it is empty and every sender is gone")]
@@ -37,6 +50,17 @@ pub enum TryRecvError {
     /// The channel is empty, and every sender is gone.
     #[error("the channel is closed: it is empty and every sender is gone")]
     Closed,
+}
+
+/// No message was received before the end of the wait.
+#[derive(Clone, Debug, Error)]
+pub enum RecvUntilError {
+    /// The channel is empty, and every sender is gone.
+    #[error("the channel is closed: it is empty and every sender is gone")]
+    Closed,
+    /// The wait was over before a message came.
+    #[error("no message was received: {0}")]
+    Interrupted(#[from] Interrupted),
 }
 
 impl<T> SendError<T> {
@@ -55,6 +79,49 @@ impl<T> TrySendError<T> {
     }
 }
 
+impl<T> SendUntilError<T> {
+    /// The message.
+    pub fn into_inner(self) -> T {
+        match self {
+            Self::Closed(message) | Self::Interrupted(message, _) => message,
+        }
+    }
+
+    /// What interrupted the wait; `None` if the channel is closed.
+    pub fn interrupted(&self) -> Option<&Interrupted> {
+        match self {
+            Self::Closed(_) => None,
+            Self::Interrupted(_, interrupted) => Some(interrupted),
+        }
+    }
+
+    /// The error of a wait without an end.
+    pub(super) fn closed(self) -> SendError<T> {
+        match self {
+            Self::Closed(message) => SendError(message),
+            Self::Interrupted(..) => unreachable!("a wait without an end is not interrupted"),
+        }
+    }
+}
+
+impl RecvUntilError {
+    /// What interrupted the wait; `None` if the channel is closed.
+    pub fn interrupted(&self) -> Option<&Interrupted> {
+        match self {
+            Self::Closed => None,
+            Self::Interrupted(interrupted) => Some(interrupted),
+        }
+    }
+
+    /// The error of a wait without an end.
+    pub(super) fn closed(self) -> RecvError {
+        match self {
+            Self::Closed => RecvError,
+            Self::Interrupted(_) => unreachable!("a wait without an end is not interrupted"),
+        }
+    }
+}
+
 impl<T> fmt::Debug for SendError<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("SendError(..)")
@@ -67,5 +134,16 @@ impl<T> fmt::Debug for TrySendError<T> {
             Self::Full(_) => "Full(..)",
             Self::Closed(_) => "Closed(..)",
         })
+    }
+}
+
+impl<T> fmt::Debug for SendUntilError<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(_) => formatter.write_str("Closed(..)"),
+            Self::Interrupted(_, interrupted) => {
+                write!(formatter, "Interrupted(.., {interrupted:?})")
+            }
+        }
     }
 }

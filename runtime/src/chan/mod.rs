@@ -44,7 +44,7 @@ mod sender;
 #[cfg(all(test, loom))]
 mod model;
 
-pub use error::{RecvError, SendError, TryRecvError, TrySendError};
+pub use error::{RecvError, RecvUntilError, SendError, SendUntilError, TryRecvError, TrySendError};
 pub use receiver::{IntoIter, Iter, Receiver};
 pub use sender::Sender;
 

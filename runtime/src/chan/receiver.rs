@@ -4,7 +4,8 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use super::channel::{Channel, End};
-use super::error::{RecvError, TryRecvError};
+use super::error::{RecvError, RecvUntilError, TryRecvError};
+use crate::cancel::Until;
 use crate::primitive::Arc;
 
 /// Receives messages from a channel made by [`bounded`](super::bounded).
@@ -39,7 +40,31 @@ impl<T> Receiver<T> {
     ///
     /// If the channel is empty and every sender is gone, also while it waits.
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.channel.recv()
+        self.channel
+            .recv(Until::FOREVER)
+            .map_err(RecvUntilError::closed)
+    }
+
+    /// Like [`recv`](Self::recv), and waits no longer than that: for a time, to a time, until a
+    /// token is cancelled, or the first of these. A message that is there is received whatever
+    /// the time.
+    ///
+    /// ```
+    /// use runtime::chan;
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = chan::bounded::<u32>(1);
+    /// let error = receiver.recv_until(Duration::from_millis(1)).unwrap_err();
+    /// assert!(error.interrupted().is_some_and(|why| why.is_timeout()));
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.recv_until(Duration::ZERO).unwrap(), 7);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the channel is empty and every sender is gone, also while it waits, or the wait is over.
+    pub fn recv_until<'a>(&self, until: impl Into<Until<'a>>) -> Result<T, RecvUntilError> {
+        self.channel.recv(until.into())
     }
 
     /// Receives a message if there is one now.

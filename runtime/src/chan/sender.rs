@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::channel::{Channel, End};
-use super::error::{SendError, TrySendError};
+use super::error::{SendError, SendUntilError, TrySendError};
+use crate::cancel::Until;
 use crate::primitive::Arc;
 
 /// Sends messages into a channel made by [`bounded`](super::bounded).
@@ -26,7 +27,40 @@ impl<T> Sender<T> {
     ///
     /// If every receiver is gone, also while it waits; the error holds the message.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.channel.send(message)
+        self.channel
+            .send(message, Until::FOREVER)
+            .map_err(SendUntilError::closed)
+    }
+
+    /// Like [`send`](Self::send), and waits no longer than that: for a time, to a time, until a
+    /// token is cancelled, or the first of these. A message that can be sent without waiting is
+    /// sent whatever the time.
+    ///
+    /// ```
+    /// use runtime::{cancel::Token, chan};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, _receiver) = chan::bounded(1);
+    /// sender.send_until("first", Duration::ZERO).unwrap();
+    /// let error = sender.send_until("second", Duration::from_millis(1)).unwrap_err();
+    /// assert!(error.interrupted().is_some_and(|why| why.is_timeout()));
+    /// assert_eq!(error.into_inner(), "second");
+    ///
+    /// let token = Token::new();
+    /// token.cancel();
+    /// assert!(sender.send_until("third", &token).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If every receiver is gone, also while it waits, or the wait is over; the error holds the
+    /// message.
+    pub fn send_until<'a>(
+        &self,
+        message: T,
+        until: impl Into<Until<'a>>,
+    ) -> Result<(), SendUntilError<T>> {
+        self.channel.send(message, until.into())
     }
 
     /// Sends a message if there is room for it now.

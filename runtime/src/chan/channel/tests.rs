@@ -112,8 +112,8 @@ mod leftover {
     fn waiting_task(channel: &Arc<Channel<u8>>, end: End) {
         let used = Arc::clone(channel);
         let task = spawn(move || match end {
-            End::Sending => drop(used.send(9)),
-            End::Receiving => drop(used.recv()),
+            End::Sending => drop(used.send(9, Until::FOREVER)),
+            End::Receiving => drop(used.recv(Until::FOREVER)),
         });
         until_parked(task.id(), channel.address());
     }
@@ -122,8 +122,8 @@ mod leftover {
     fn waiting_thread(channel: &Arc<Channel<u8>>, end: End) -> thread::JoinHandle<Option<u8>> {
         let (used, before) = (Arc::clone(channel), waiting_on(channel, end));
         let thread = thread::spawn(move || match end {
-            End::Sending => used.send(7).map(|()| 7).ok(),
-            End::Receiving => used.recv().ok(),
+            End::Sending => used.send(7, Until::FOREVER).map(|()| 7).ok(),
+            End::Receiving => used.recv(Until::FOREVER).ok(),
         });
         until(|| waiting_on(channel, end) > before);
         thread
