@@ -1,9 +1,11 @@
 //! Why a channel did not take or give a message. Errors of the sending end give it back.
 
+use std::convert::Infallible;
 use std::fmt;
 
 use thiserror::Error;
 
+use super::patience::{Unreceived, Unsent};
 use crate::cancel::Interrupted;
 
 /// Every receiver is gone; here is the message that nobody will receive.
@@ -94,14 +96,6 @@ impl<T> SendUntilError<T> {
             Self::Interrupted(_, interrupted) => Some(interrupted),
         }
     }
-
-    /// The error of a wait without an end.
-    pub(super) fn closed(self) -> SendError<T> {
-        match self {
-            Self::Closed(message) => SendError(message),
-            Self::Interrupted(..) => unreachable!("a wait without an end is not interrupted"),
-        }
-    }
 }
 
 impl RecvUntilError {
@@ -112,12 +106,38 @@ impl RecvUntilError {
             Self::Interrupted(interrupted) => Some(interrupted),
         }
     }
+}
 
-    /// The error of a wait without an end.
-    pub(super) fn closed(self) -> RecvError {
-        match self {
-            Self::Closed => RecvError,
-            Self::Interrupted(_) => unreachable!("a wait without an end is not interrupted"),
+impl<T> From<Unsent<T, Infallible>> for SendError<T> {
+    fn from(unsent: Unsent<T, Infallible>) -> Self {
+        match unsent {
+            Unsent::Closed(message) => Self(message),
+        }
+    }
+}
+
+impl<T> From<Unsent<T, Interrupted>> for SendUntilError<T> {
+    fn from(unsent: Unsent<T, Interrupted>) -> Self {
+        match unsent {
+            Unsent::Closed(message) => Self::Closed(message),
+            Unsent::Interrupted(message, interrupted) => Self::Interrupted(message, interrupted),
+        }
+    }
+}
+
+impl From<Unreceived<Infallible>> for RecvError {
+    fn from(unreceived: Unreceived<Infallible>) -> Self {
+        match unreceived {
+            Unreceived::Closed => Self,
+        }
+    }
+}
+
+impl From<Unreceived<Interrupted>> for RecvUntilError {
+    fn from(unreceived: Unreceived<Interrupted>) -> Self {
+        match unreceived {
+            Unreceived::Closed => Self::Closed,
+            Unreceived::Interrupted(interrupted) => Self::Interrupted(interrupted),
         }
     }
 }

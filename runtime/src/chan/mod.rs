@@ -36,10 +36,18 @@
 //! stack is never dropped: the channel does not close for the other end on its account, and a
 //! message that it was sending is lost.
 
+mod buffered;
 mod channel;
 mod error;
+mod line;
+pub mod oneshot;
+mod patience;
+mod port;
 mod receiver;
+mod rendezvous;
+pub mod select;
 mod sender;
+mod side;
 
 #[cfg(all(test, loom))]
 mod model;
@@ -54,10 +62,7 @@ use crate::primitive::Arc;
 
 /// A channel that holds up to `capacity` messages: its sending and its receiving end.
 ///
-/// # Panics
-///
-/// If `capacity` is 0: a channel without room would need both ends at once. Use 1, and let
-/// the receiver answer on a second channel where the sender must know that it has received.
+/// With a capacity of 0 it is a [`rendezvous`].
 ///
 /// # Examples
 ///
@@ -71,10 +76,68 @@ use crate::primitive::Arc;
 /// ```
 #[must_use]
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    assert!(
-        capacity > 0,
-        "a channel needs room for at least one message"
-    );
     let channel = Arc::new(Channel::new(capacity));
     (Sender::new(Arc::clone(&channel)), Receiver::new(channel))
+}
+
+/// A channel without room: a send returns when a receiver has taken the message. What
+/// [`send_until`](Sender::send_until) gives back, nobody has taken.
+///
+/// `try_send` sends if a receiver waits, `try_recv` receives if a sender does. A receiver that
+/// was handed a message, and whose runtime ends before it runs, leaves the message to the next.
+///
+/// # Examples
+///
+/// ```
+/// use runtime::{Runtime, chan, spawn};
+///
+/// Runtime::run(|| {
+///     let (sender, receiver) = chan::rendezvous();
+///     assert!(sender.try_send(0).is_err(), "nobody is there to take it");
+///     let receiving = spawn(move || receiver.recv());
+///     sender.send(7).unwrap();
+///     assert_eq!(receiving.join().unwrap(), Ok(7));
+/// });
+/// ```
+#[must_use]
+pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
+    bounded(0)
+}
+
+/// A channel without a bound: a send never waits.
+///
+/// **A sender that is quicker than its receivers fills the memory**, and nobody sees it wait:
+/// prefer [`bounded`] where you do not know that there is a bound of another kind.
+///
+/// # Examples
+///
+/// ```
+/// use runtime::chan;
+///
+/// let (sender, receiver) = chan::unbounded();
+/// (0..1_000).for_each(|number| sender.send(number).unwrap());
+/// drop(sender);
+/// assert_eq!(receiver.iter().count(), 1_000);
+/// ```
+#[must_use]
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    bounded(buffered::UNBOUNDED)
+}
+
+/// A channel for one message.
+///
+/// # Examples
+///
+/// ```
+/// use runtime::{Runtime, chan, spawn};
+///
+/// Runtime::run(|| {
+///     let (answer, answered) = chan::oneshot();
+///     spawn(move || answer.send(42));
+///     assert_eq!(answered.recv(), Ok(42));
+/// });
+/// ```
+#[must_use]
+pub fn oneshot<T>() -> (oneshot::Sender<T>, oneshot::Receiver<T>) {
+    oneshot::oneshot()
 }

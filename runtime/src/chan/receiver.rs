@@ -3,9 +3,12 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use super::channel::{Channel, End};
+use super::channel::Channel;
 use super::error::{RecvError, RecvUntilError, TryRecvError};
-use crate::cancel::Until;
+use super::patience::Forever;
+use super::select::Receiving;
+use super::side::End;
+use crate::cancel::{Until, Wait};
 use crate::primitive::Arc;
 
 /// Receives messages from a channel made by [`bounded`](super::bounded).
@@ -40,9 +43,7 @@ impl<T> Receiver<T> {
     ///
     /// If the channel is empty and every sender is gone, also while it waits.
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.channel
-            .recv(Until::FOREVER)
-            .map_err(RecvUntilError::closed)
+        Ok(self.channel.recv(Forever)?)
     }
 
     /// Like [`recv`](Self::recv), and waits no longer than that: for a time, to a time, until a
@@ -64,7 +65,7 @@ impl<T> Receiver<T> {
     ///
     /// If the channel is empty and every sender is gone, also while it waits, or the wait is over.
     pub fn recv_until<'a>(&self, until: impl Into<Until<'a>>) -> Result<T, RecvUntilError> {
-        self.channel.recv(until.into())
+        Ok(self.channel.recv(Wait::new(until.into()))?)
     }
 
     /// Receives a message if there is one now.
@@ -76,9 +77,20 @@ impl<T> Receiver<T> {
         self.channel.try_recv()
     }
 
+    /// Receiving as an operation of a [`Select`](super::select::Select).
+    pub fn receiving(&self) -> Receiving<'_, T> {
+        Receiving::from_source(self.channel.source())
+    }
+
     /// Receives until every sender is gone and the channel is empty.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { receiver: self }
+    }
+
+    /// How many wait to receive.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn waiting(&self) -> usize {
+        self.channel.waiting(End::Receiving)
     }
 
     /// Messages in the channel now.

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use super::channel::{Channel, End};
+use super::channel::Channel;
 use super::error::{SendError, SendUntilError, TrySendError};
-use crate::cancel::Until;
+use super::patience::Forever;
+use super::select::Sending;
+use super::side::End;
+use crate::cancel::{Until, Wait};
 use crate::primitive::Arc;
 
 /// Sends messages into a channel made by [`bounded`](super::bounded).
@@ -27,9 +30,7 @@ impl<T> Sender<T> {
     ///
     /// If every receiver is gone, also while it waits; the error holds the message.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.channel
-            .send(message, Until::FOREVER)
-            .map_err(SendUntilError::closed)
+        Ok(self.channel.send(message, Forever)?)
     }
 
     /// Like [`send`](Self::send), and waits no longer than that: for a time, to a time, until a
@@ -60,7 +61,8 @@ impl<T> Sender<T> {
         message: T,
         until: impl Into<Until<'a>>,
     ) -> Result<(), SendUntilError<T>> {
-        self.channel.send(message, until.into())
+        let wait = Wait::new(until.into());
+        Ok(self.channel.send(message, wait)?)
     }
 
     /// Sends a message if there is room for it now.
@@ -70,6 +72,11 @@ impl<T> Sender<T> {
     /// If the channel is full or every receiver is gone; the error holds the message.
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         self.channel.try_send(message)
+    }
+
+    /// Sending a message as an operation of a [`Select`](super::select::Select).
+    pub fn sending(&self, message: T) -> Sending<'_, T> {
+        Sending::to_sink(self.channel.sink(), message)
     }
 
     /// Messages in the channel now.
