@@ -246,6 +246,32 @@ fn receivers_may_be_borrowed_boxed_and_shared() {
     assert_eq!(sum, 3);
 }
 
+/// What it was woken for is its own: nobody else is woken for that message.
+#[test]
+fn a_select_takes_what_it_was_woken_for() {
+    Builder::new().workers(1).run(|| {
+        for _ in 0..20 {
+            let ((to_first, first), (to_second, second)) = (chan::bounded(1), chan::bounded(1));
+            let at = (first.clone(), second.clone());
+            let selecting = spawn(move || {
+                select! {
+                    recv(at.0) -> message => message,
+                    recv(at.1) -> message => message,
+                }
+            });
+            yield_now();
+            let behind = spawn(move || first.recv());
+            yield_now();
+            to_first.send(1).unwrap();
+            to_second.send(2).unwrap();
+            assert_eq!(selecting.join().unwrap(), Ok(1));
+            assert_eq!(second.try_recv(), Ok(2));
+            drop(to_first);
+            assert_eq!(behind.join().unwrap(), Err(RecvError));
+        }
+    });
+}
+
 /// Ping-pong of two tasks that both select over both directions of a rendezvous.
 #[test]
 fn selects_meet_each_other() {

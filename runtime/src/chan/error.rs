@@ -19,7 +19,7 @@ pub struct SendError<T>(
 /// The message was not sent at once; here it is.
 #[derive(Clone, Copy, Error, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// The channel holds as many messages as it can.
+    /// The channel holds as many messages as it can; without room, no receiver waits.
     #[error("the channel is full")]
     Full(T),
     /// Every receiver is gone.

@@ -1,11 +1,20 @@
 //! Channels: how tasks and foreign threads hand each other messages.
 //!
-//! [`bounded`] gives the two ends of a channel that holds up to a fixed number of messages.
-//! Both ends can be cloned, sent and shared; every message is received once, in the order in
-//! which they were sent. When it is full, `send` parks the sender; when it is empty, `recv`
-//! parks the receiver; a foreign thread blocks instead. Dropping the last handle of one end
-//! closes the channel for the other: receivers still get what is in it, senders get their
-//! message back.
+//! | channel | holds | a send waits |
+//! |---|---|---|
+//! | [`bounded`] | up to a fixed number of messages | while it is full |
+//! | [`rendezvous`] | none | until a receiver has taken the message |
+//! | [`unbounded`] | any number | never |
+//! | [`oneshot`](oneshot()) | one, once | never |
+//!
+//! Both ends can be sent and shared, and but for a oneshot's cloned; every message is received
+//! once, in the order in which they were sent. When there is no message, `recv` parks the
+//! receiver; a send that waits parks the sender; a foreign thread blocks instead. Dropping the
+//! last handle of one end closes the channel for the other: receivers still get what is in it,
+//! senders get their message back.
+//!
+//! What waits has a form that ends early, `send_until` and `recv_until`, and
+//! [`select!`](crate::select!) waits for the first of several sends, receives, times and tokens.
 //!
 //! ```
 //! use runtime::chan;
@@ -22,7 +31,8 @@
 //! });
 //! ```
 //!
-//! An observer sees a parked sender or receiver with reason `chan_send` or `chan_recv`, the
+//! An observer sees a parked sender or receiver with reason `chan_send` or `chan_recv` (a
+//! [`select`] with reason `select`), the
 //! channel's address, and the task that last used the other end. A task that sends on a
 //! channel whose receiver lives but never receives is the usual leak; it is what the
 //! demo's workload `leak` does.
@@ -32,9 +42,10 @@
 //! The ends of a channel may belong to tasks of several runtimes and to threads. A task that is
 //! [left](crate::Finished::leftover) when its runtime ends runs no more. By the time
 //! [`Runtime::run`](crate::Runtime::run) has returned, it waits no more, and if it was woken for
-//! a message or a place that it had not taken yet, the next one is woken for it. A handle on its
-//! stack is never dropped: the channel does not close for the other end on its account, and a
-//! message that it was sending is lost.
+//! a message or a place that it had not taken yet, the next one is woken for it; a message that
+//! it was handed without a buffer goes to the next receiver. A handle on its stack is never
+//! dropped: the channel does not close for the other end on its account, and a message that it
+//! was sending is lost.
 
 mod buffered;
 mod channel;

@@ -11,7 +11,8 @@ use super::side::End;
 use crate::cancel::{Until, Wait};
 use crate::primitive::Arc;
 
-/// Receives messages from a channel made by [`bounded`](super::bounded).
+/// Receives messages from a channel made by [`bounded`](super::bounded),
+/// [`rendezvous`](super::rendezvous) or [`unbounded`](super::unbounded).
 ///
 /// Clones receive from the same channel; each message goes to one of them. When the last one
 /// is dropped, the messages still in the channel are dropped, and senders get an error.
@@ -68,7 +69,7 @@ impl<T> Receiver<T> {
         Ok(self.channel.recv(Wait::new(until.into()))?)
     }
 
-    /// Receives a message if there is one now.
+    /// Receives a message if there is one now, or, in a channel without room, if a sender waits.
     ///
     /// # Errors
     ///
@@ -103,7 +104,7 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// Messages that the channel can hold.
+    /// Messages that the channel can hold: 0 for a rendezvous, `usize::MAX` without a bound.
     pub fn capacity(&self) -> usize {
         self.channel.capacity()
     }

@@ -10,7 +10,8 @@ use super::side::End;
 use crate::cancel::{Until, Wait};
 use crate::primitive::Arc;
 
-/// Sends messages into a channel made by [`bounded`](super::bounded).
+/// Sends messages into a channel made by [`bounded`](super::bounded),
+/// [`rendezvous`](super::rendezvous) or [`unbounded`](super::unbounded).
 ///
 /// Clones send into the same channel. When the last one is dropped, receivers get what is
 /// still in it and then an error.
@@ -24,7 +25,7 @@ impl<T> Sender<T> {
     }
 
     /// Sends a message, parking the task (or blocking the foreign thread) while the channel
-    /// is full.
+    /// is full; into a channel without room, until a receiver has taken the message.
     ///
     /// # Errors
     ///
@@ -65,7 +66,8 @@ impl<T> Sender<T> {
         Ok(self.channel.send(message, wait)?)
     }
 
-    /// Sends a message if there is room for it now.
+    /// Sends a message if there is room for it now, or, in a channel without room, if a receiver
+    /// waits for it.
     ///
     /// # Errors
     ///
@@ -89,7 +91,7 @@ impl<T> Sender<T> {
         self.len() == 0
     }
 
-    /// Messages that the channel can hold.
+    /// Messages that the channel can hold: 0 for a rendezvous, `usize::MAX` without a bound.
     pub fn capacity(&self) -> usize {
         self.channel.capacity()
     }

@@ -2,7 +2,6 @@
 //! counter that they share.
 
 use crate::primitive::static_atomic::{AtomicU64, Ordering};
-use crate::sched::worker::Worker;
 use crate::task::current::with_worker;
 
 /// The step of Steele, Lea and Flood's SplitMix64 (OOPSLA 2014): 2⁶⁴ over the golden ratio.
@@ -12,7 +11,7 @@ static FOREIGN: AtomicU64 = AtomicU64::new(STEP);
 
 /// 64 bits; not for secrets.
 pub(super) fn random() -> u64 {
-    with_worker(Worker::next_random).unwrap_or_else(of_foreign_thread)
+    with_worker(|worker| worker.next_random()).unwrap_or_else(of_foreign_thread)
 }
 
 /// SplitMix64's output function over the shared counter.
