@@ -69,7 +69,7 @@ struct State {
 }
 
 /// The place of a waiter, which it leaves on drop.
-pub(super) struct Registration<'a> {
+pub(crate) struct Registration<'a> {
     token: &'a Token,
     place: usize,
 }
@@ -202,12 +202,12 @@ impl Token {
         }
     }
 
-    pub(super) fn deadline_ns(&self) -> u64 {
+    pub(crate) fn deadline_ns(&self) -> u64 {
         self.0.deadline_ns
     }
 
     /// Registers a waiter, unless the token is cancelled.
-    pub(super) fn register(&self, waiter: Waiter) -> Option<Registration<'_>> {
+    pub(crate) fn register(&self, waiter: Waiter) -> Option<Registration<'_>> {
         let mut state = self.0.lock();
         if state.cause.is_some() {
             return None;

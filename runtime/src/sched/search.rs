@@ -98,7 +98,7 @@ impl Worker {
     }
 
     /// A step of xorshift64.
-    fn next_random(&self) -> u64 {
+    pub(crate) fn next_random(&self) -> u64 {
         let mut random = self.random.get();
         random ^= random << 13;
         random ^= random >> 7;
