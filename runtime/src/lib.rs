@@ -120,3 +120,8 @@ pub use stack::with_open_stack as with_stack;
 pub use task::{
     JoinError, JoinHandle, TaskId, blocking, park, park_timeout, sleep, spawn, yield_now,
 };
+
+/// The guide's programs are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+struct Guide;
