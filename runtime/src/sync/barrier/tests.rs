@@ -8,6 +8,10 @@ use crate::spawn;
 use crate::task::place::trial::{leave_one, until};
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "a whole runtime may take minutes there; see the mutex's"
+)]
 fn a_leftover_has_not_come() {
     let barrier = Arc::new(Barrier::new(3));
     let shared = Arc::clone(&barrier);

@@ -88,6 +88,10 @@ fn leave_first_of_two(notify: &Arc<Notify>, last: fn(&Notify)) -> thread::JoinHa
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "a whole runtime may take minutes there; see the mutex's"
+)]
 fn a_leftover_that_waits_is_forgotten() {
     let notify = Arc::new(Notify::new());
     let behind = leave_first_of_two(&notify, |_| {});
@@ -97,6 +101,10 @@ fn a_leftover_that_waits_is_forgotten() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "a whole runtime may take minutes there; see the mutex's"
+)]
 fn a_leftover_that_was_notified_and_has_not_run_passes_it_on() {
     let notify = Arc::new(Notify::new());
     let behind = leave_first_of_two(&notify, Notify::notify_one);

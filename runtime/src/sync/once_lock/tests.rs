@@ -8,6 +8,10 @@ use crate::spawn;
 use crate::task::place::trial::{leave_one, until_parked};
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "a whole runtime may take minutes there; see the mutex's"
+)]
 fn if_the_one_that_makes_it_is_left_behind_the_next_makes_it() {
     const RESOURCE: usize = 0x1250;
     let cell = Arc::new(OnceLock::new());

@@ -82,6 +82,10 @@ fn the_first_task_that_is_cancelled_wakes_the_next() {
 }
 
 #[test]
+#[cfg_attr(
+    miri,
+    ignore = "a whole runtime may take minutes there; see the mutex's"
+)]
 fn a_leftover_that_is_first_is_forgotten_and_the_next_is_told() {
     let limiter = Arc::new(empty(1));
     let behind = leave_one(move || {

@@ -275,6 +275,10 @@ mod leftover {
     }
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "a whole runtime may take minutes there; see the mutex's"
+    )]
     fn a_writer_that_waits_is_forgotten_and_stops_no_reader() {
         let lock = Arc::new(RawRwLock::new());
         lock.lock(Read);
@@ -289,6 +293,10 @@ mod leftover {
     }
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "a whole runtime may take minutes there; see the mutex's"
+    )]
     fn a_writer_that_was_let_in_and_has_not_run_passes_the_lock_on() {
         let lock = Arc::new(RawRwLock::new());
         let behind = leave_one(move || {
@@ -303,6 +311,10 @@ mod leftover {
     }
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "a whole runtime may take minutes there; see the mutex's"
+    )]
     fn a_reader_that_was_let_in_and_has_not_run_leaves() {
         let lock = Arc::new(RawRwLock::new());
         let behind = leave_one(move || {

@@ -266,6 +266,10 @@ mod leftover {
     }
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "a whole runtime may take minutes there; see the mutex's"
+    )]
     fn one_that_wants_much_is_forgotten_and_holds_nobody_up() {
         let semaphore = Arc::new(RawSemaphore::new(1));
         let behind = leave_one(move || {
@@ -276,6 +280,10 @@ mod leftover {
     }
 
     #[test]
+    #[cfg_attr(
+        miri,
+        ignore = "a whole runtime may take minutes there; see the mutex's"
+    )]
     fn one_that_was_given_permits_and_has_not_run_passes_them_on() {
         let semaphore = Arc::new(RawSemaphore::new(0));
         let behind = leave_one(move || {
