@@ -29,6 +29,8 @@
 //! ring with a stamp per place (lock-free, but the fence that the waiting side then needs
 //! costs as much as this uncontended lock).
 
+mod place;
+
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 
@@ -39,7 +41,8 @@ use super::patience::{Patience, Unreceived, Unsent};
 use super::port::{Joined, Look, Sink, Source};
 use super::side::{End, Side};
 use crate::primitive::Mutex;
-use crate::task::{self, TaskId, Waiter, place::in_place};
+use crate::task::Waiter;
+use place::Place;
 
 /// Room that a channel takes at once, and keeps when it is empty; one that can hold more grows
 /// as it fills.
@@ -293,72 +296,6 @@ impl<T> State<T> {
         if self.buffer.is_empty() && self.buffer.capacity() > ROOM_AT_ONCE {
             self.buffer = VecDeque::new();
         }
-    }
-}
-
-impl Side<()> {
-    /// Records a message by the current task, which no longer waits.
-    fn served<T>(&mut self, place: Option<&mut Place<'_, T>>) {
-        self.used();
-        if let Some(ticket) = place.and_then(|place| place.ticket.take()) {
-            // None if it was served: then this message was what it was woken for.
-            let _ = self.line.leave(ticket);
-        }
-    }
-
-    /// Puts the current task in the line, unless it is there or does not want to wait.
-    fn stay<T>(&mut self, place: Option<&mut Place<'_, T>>) {
-        let Some(place) = place else { return };
-        if place.ticket.is_none_or(|ticket| !self.line.holds(ticket)) {
-            place.ticket = Some(self.line.join(Party::alone(), ()));
-        }
-    }
-
-    fn wake_one(&mut self) -> Option<Waiter> {
-        self.line.serve(|_, ()| {}).map(|served| served.waiter)
-    }
-}
-
-/// A waiter's place in the line; dropped with a ticket when the channel has closed, when the
-/// wait was interrupted, or by unwinding.
-struct Place<'a, T> {
-    channel: &'a Buffered<T>,
-    end: End,
-    ticket: Option<Ticket>,
-}
-
-impl<'a, T> Place<'a, T> {
-    fn new(channel: &'a Buffered<T>, end: End) -> Self {
-        Self {
-            channel,
-            end,
-            ticket: None,
-        }
-    }
-
-    fn park<P: Patience>(
-        &self,
-        patience: &mut P,
-        reason: Reason,
-        owner: TaskId,
-    ) -> Result<(), P::Interrupted> {
-        in_place(self, || {
-            patience.park(reason, self.channel.address(), owner)
-        })
-    }
-}
-
-impl<T> task::place::Place for Place<'_, T> {
-    fn give_up(&self) {
-        if let Some(ticket) = self.ticket {
-            self.channel.abandon(self.end, ticket, true);
-        }
-    }
-}
-
-impl<T> Drop for Place<'_, T> {
-    fn drop(&mut self) {
-        task::place::Place::give_up(self);
     }
 }
 

@@ -19,16 +19,16 @@ impl Ticket {
     pub(super) const ONLY: Self = Self(u64::MAX);
 }
 
-/// Someone who waits.
+/// Someone who waits. Small, as every send and receive that waits moves it in and out.
 pub struct Party {
-    waiter: Waiter,
-    select: Option<Standing>,
+    who: Who,
+    /// Of a select.
+    arm: u32,
 }
 
-/// The arm of a select that stands in the line.
-struct Standing {
-    claim: Arc<Claim>,
-    arm: u32,
+enum Who {
+    Alone(Waiter),
+    Select(Arc<Claim>),
 }
 
 /// Parties in the order of their tickets, each with what it brought.
@@ -58,44 +58,34 @@ impl Party {
     #[inline]
     pub(super) fn alone() -> Self {
         Self {
-            waiter: task::waiter(),
-            select: None,
+            who: Who::Alone(task::waiter()),
+            arm: 0,
         }
     }
 
-    /// An arm of a select by the waiter.
-    pub(super) fn of_select(waiter: Waiter, claim: &Arc<Claim>, arm: u32) -> Self {
-        let claim = Arc::clone(claim);
+    /// An arm of a select.
+    pub(super) fn of_select(claim: &Arc<Claim>, arm: u32) -> Self {
         Self {
-            waiter,
-            select: Some(Standing { claim, arm }),
+            who: Who::Select(Arc::clone(claim)),
+            arm,
         }
     }
 
-    /// Whether the caller may serve it: nobody else does.
-    #[inline]
-    pub(super) fn claim(&self) -> bool {
-        match &self.select {
-            None => true,
-            Some(standing) => standing.claim.choose(standing.arm),
+    /// Whom to wake, if the caller may serve it: nobody else does.
+    pub(super) fn claim(self) -> Option<Waiter> {
+        match self.who {
+            Who::Alone(waiter) => Some(waiter),
+            Who::Select(claim) => claim.choose(self.arm).then(|| claim.waiter().clone()),
         }
-    }
-
-    #[inline]
-    pub(super) fn into_waiter(self) -> Waiter {
-        self.waiter
     }
 
     /// Whether it could be served now, by `other`: a select does not serve itself.
     fn is_open_to(&self, other: &Self) -> bool {
-        let Some(standing) = &self.select else {
-            return true;
-        };
-        let is_same = other
-            .select
-            .as_ref()
-            .is_some_and(|other| Arc::ptr_eq(&standing.claim, &other.claim));
-        !is_same && standing.claim.is_open()
+        match (&self.who, &other.who) {
+            (Who::Alone(_), _) => true,
+            (Who::Select(claim), Who::Select(other)) if Arc::ptr_eq(claim, other) => false,
+            (Who::Select(claim), _) => claim.is_open(),
+        }
     }
 }
 
@@ -127,6 +117,7 @@ impl<P> Line<P> {
 
     /// Takes a ticket out of the line, with what it brought; `None` if it was taken out before.
     #[must_use]
+    #[inline]
     pub(super) fn leave(&mut self, ticket: Ticket) -> Option<P> {
         let entry = self.entries.remove(self.position(ticket)?)?;
         Some(entry.brought)
@@ -135,18 +126,40 @@ impl<P> Line<P> {
     /// Takes out whoever waits longest and is served by nobody else. Those before it who are
     /// leave the line too; what they brought goes to `passed_over`.
     #[must_use]
+    #[inline]
     pub(super) fn serve(&mut self, mut passed_over: impl FnMut(Ticket, P)) -> Option<Served<P>> {
-        while let Some(entry) = self.entries.pop_front() {
-            if entry.party.claim() {
+        let entry = self.entries.pop_front()?;
+        match entry.party.who {
+            Who::Alone(waiter) => Some(Served {
+                ticket: entry.ticket,
+                waiter,
+                brought: entry.brought,
+            }),
+            Who::Select(_) => self.serve_from(entry, &mut passed_over),
+        }
+    }
+
+    /// Serves whoever is first from this entry on, which was taken out. Out of line: most who
+    /// wait do so in one place.
+    #[cold]
+    #[inline(never)]
+    fn serve_from(
+        &mut self,
+        mut entry: Entry<P>,
+        passed_over: &mut impl FnMut(Ticket, P),
+    ) -> Option<Served<P>> {
+        loop {
+            let (ticket, brought) = (entry.ticket, entry.brought);
+            if let Some(waiter) = entry.party.claim() {
                 return Some(Served {
-                    ticket: entry.ticket,
-                    waiter: entry.party.waiter,
-                    brought: entry.brought,
+                    ticket,
+                    waiter,
+                    brought,
                 });
             }
-            passed_over(entry.ticket, entry.brought);
+            passed_over(ticket, brought);
+            entry = self.entries.pop_front()?;
         }
-        None
     }
 
     /// Takes everybody out; what they brought goes to `sent_home`.
@@ -154,9 +167,7 @@ impl<P> Line<P> {
     pub(super) fn dissolve(&mut self, mut sent_home: impl FnMut(Ticket, P)) -> Woken {
         let mut woken = Vec::new();
         for entry in std::mem::take(&mut self.entries) {
-            if entry.party.claim() {
-                woken.push(entry.party.waiter);
-            }
+            woken.extend(entry.party.claim());
             sent_home(entry.ticket, entry.brought);
         }
         Woken(woken)
@@ -174,7 +185,12 @@ impl<P> Line<P> {
         self.entries.len()
     }
 
+    #[inline]
     fn position(&self, ticket: Ticket) -> Option<usize> {
+        // Who was served finds nobody else in most cases.
+        if self.entries.is_empty() {
+            return None;
+        }
         self.entries
             .binary_search_by_key(&ticket, |entry| entry.ticket)
             .ok()

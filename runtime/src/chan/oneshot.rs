@@ -145,11 +145,11 @@ impl<T> Shared<T> {
                 return (message, None, None);
             }
             state.message = message;
-            let waiting = state.waiting.take().filter(Party::claim);
+            let waiting = state.waiting.take().and_then(Party::claim);
             (None, waiting, Some(state.others.dissolve(|_, ()| {})))
         });
-        if let Some(party) = waiting {
-            party.into_waiter().unpark();
+        if let Some(waiter) = waiting {
+            waiter.unpark();
         }
         if let Some(others) = others {
             others.unpark();

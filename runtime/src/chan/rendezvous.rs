@@ -26,46 +26,29 @@
 //! Rejected: a woken party that looks again, as with a buffer (a sender that must know that its
 //! message was taken would have to park once more, and `try_send` could never succeed).
 
-use std::collections::{BTreeMap, VecDeque};
+mod state;
+
 use std::sync::PoisonError;
 
 use runtime_abi::Reason;
 
-use super::line::{Party, Ticket, Woken};
+use super::line::{Party, Ticket};
 use super::patience::{Patience, Unreceived, Unsent};
 use super::port::{Joined, Look, Sink, Source};
-use super::side::{End, Side};
+use super::side::End;
 use crate::primitive::Mutex;
 use crate::task::{TaskId, Waiter, place, place::in_place};
+use state::State;
 
 /// What the handles of a channel share.
 pub(super) struct Rendezvous<T> {
     state: Mutex<State<T>>,
 }
 
-struct State<T> {
-    /// Each with its message.
-    senders: Side<T>,
-    receivers: Side<()>,
-    /// Messages of receivers that were served and have not been here since.
-    handed: BTreeMap<Ticket, T>,
-    /// Messages of senders that were sent home and have not been here since.
-    sent_home: BTreeMap<Ticket, T>,
-    /// Messages whose receivers went on no more.
-    strays: VecDeque<T>,
-}
-
 impl<T> Rendezvous<T> {
     pub(super) fn new() -> Self {
-        let state = State {
-            senders: Side::new(),
-            receivers: Side::new(),
-            handed: BTreeMap::new(),
-            sent_home: BTreeMap::new(),
-            strays: VecDeque::new(),
-        };
         Self {
-            state: Mutex::new(state),
+            state: Mutex::new(State::new()),
         }
     }
 
@@ -245,113 +228,6 @@ impl<T> Sink<T> for Rendezvous<T> {
 
     fn address(&self) -> usize {
         self.address()
-    }
-}
-
-impl<T> State<T> {
-    /// Hands the message to whichever receiver waits longest; tells whom to wake.
-    fn put(&mut self, message: T) -> (Look<(), T>, Option<Waiter>) {
-        if self.receivers.handles == 0 {
-            return (Look::Closed(message), None);
-        }
-        match self.hand(message) {
-            Ok(receiver) => {
-                self.senders.used();
-                self.receivers.last_used_by = receiver.task();
-                (Look::Done(()), Some(receiver))
-            }
-            Err(message) => (Look::Wait(message, self.receivers.last_used_by), None),
-        }
-    }
-
-    /// Takes the message of whichever sender waits longest; tells whom to wake.
-    fn take(&mut self) -> (Look<T, ()>, Option<Waiter>) {
-        if let Some(stray) = self.strays.pop_front() {
-            return (Look::Done(stray), None);
-        }
-        let sent_home = &mut self.sent_home;
-        let sender = self.senders.line.serve(|ticket, message| {
-            // It may yet find that its select was not decided for this arm.
-            sent_home.insert(ticket, message);
-        });
-        if let Some(sender) = sender {
-            self.receivers.used();
-            self.senders.last_used_by = sender.waiter.task();
-            return (Look::Done(sender.brought), Some(sender.waiter));
-        }
-        if self.senders.handles == 0 {
-            return (Look::Closed(()), None);
-        }
-        (Look::Wait((), self.senders.last_used_by), None)
-    }
-
-    fn hand(&mut self, message: T) -> Result<Waiter, T> {
-        match self.receivers.line.serve(|_, ()| {}) {
-            Some(receiver) => {
-                self.handed.insert(receiver.ticket, message);
-                Ok(receiver.waiter)
-            }
-            None => Err(message),
-        }
-    }
-
-    /// What a served receiver that goes on no more was handed goes to the next: whom to wake,
-    /// or the message if there will never be one.
-    fn pass_on(&mut self, ticket: Ticket) -> (Option<T>, Option<Waiter>) {
-        let Some(message) = self.handed.remove(&ticket) else {
-            return (None, None);
-        };
-        if self.receivers.handles == 0 {
-            return (Some(message), None);
-        }
-        match self.hand(message) {
-            Ok(receiver) => (None, Some(receiver)),
-            Err(message) => {
-                self.strays.push_back(message);
-                (None, None)
-            }
-        }
-    }
-
-    /// What a waiting sender finds; `None` if it still waits.
-    fn became_of_sender<I>(&mut self, ticket: Ticket) -> Option<Result<(), Unsent<T, I>>> {
-        if self.senders.line.holds(ticket) {
-            return None;
-        }
-        Some(match self.sent_home.remove(&ticket) {
-            None => Ok(()),
-            Some(message) => Err(Unsent::Closed(message)),
-        })
-    }
-
-    /// What a waiting receiver finds; `None` if it still waits.
-    fn became_of_receiver<I>(&mut self, ticket: Ticket) -> Option<Result<T, Unreceived<I>>> {
-        if self.receivers.line.holds(ticket) {
-            return None;
-        }
-        let handed = self.handed.remove(&ticket);
-        Some(handed.ok_or(Unreceived::Closed))
-    }
-
-    fn handles(&mut self, end: End) -> &mut usize {
-        match end {
-            End::Sending => &mut self.senders.handles,
-            End::Receiving => &mut self.receivers.handles,
-        }
-    }
-
-    /// Whom to wake, and what nobody will receive any more.
-    fn close_for_the_other(&mut self, end: End) -> (Woken, VecDeque<T>) {
-        match end {
-            End::Sending => (self.receivers.line.dissolve(|_, ()| {}), VecDeque::new()),
-            End::Receiving => {
-                let sent_home = &mut self.sent_home;
-                let woken = self.senders.line.dissolve(|ticket, message| {
-                    sent_home.insert(ticket, message);
-                });
-                (woken, std::mem::take(&mut self.strays))
-            }
-        }
     }
 }
 

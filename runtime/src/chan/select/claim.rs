@@ -11,19 +11,31 @@
 //! Only `reopen`, by the task that waits in no line any more, leads back.
 
 use crate::primitive::atomic::{AtomicU32, Ordering};
+use crate::task::{self, Waiter};
 
 const OPEN: u32 = 0;
 const WITHDRAWN: u32 = 1;
 /// The first arm; the others follow.
 const FIRST_ARM: u32 = 2;
 
-/// The state word of a waiting select.
+/// The state word of a waiting select, and whom to wake if it is chosen.
 #[derive(Debug)]
-pub struct Claim(AtomicU32);
+pub struct Claim {
+    word: AtomicU32,
+    waiter: Waiter,
+}
 
 impl Claim {
+    /// Of the calling task or thread.
     pub(super) fn new() -> Self {
-        Self(AtomicU32::new(OPEN))
+        Self {
+            word: AtomicU32::new(OPEN),
+            waiter: task::waiter(),
+        }
+    }
+
+    pub(in crate::chan) fn waiter(&self) -> &Waiter {
+        &self.waiter
     }
 
     /// Decides for an arm; false if it is decided already.
@@ -47,23 +59,23 @@ impl Claim {
 
     /// The arm for which it is decided.
     pub(super) fn chosen(&self) -> Option<u32> {
-        self.0.load(Ordering::Acquire).checked_sub(FIRST_ARM)
+        self.word.load(Ordering::Acquire).checked_sub(FIRST_ARM)
     }
 
     /// Whether it is not decided yet.
     pub(in crate::chan) fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire) == OPEN
+        self.word.load(Ordering::Acquire) == OPEN
     }
 
     /// Makes it undecided again. No line has it: whoever took it out of one decided under the
     /// lock with which the task left that line.
     pub(super) fn reopen(&self) {
-        self.0.store(OPEN, Ordering::Release);
+        self.word.store(OPEN, Ordering::Release);
     }
 
     /// The decision before, if there was one.
     fn decide(&self, decision: u32) -> Result<(), u32> {
-        self.0
+        self.word
             .compare_exchange(OPEN, decision, Ordering::AcqRel, Ordering::Acquire)
             .map(drop)
     }

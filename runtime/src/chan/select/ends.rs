@@ -123,7 +123,7 @@ impl Steps for CancelledBy<'_> {
     }
 
     fn line_up(&mut self, place: &Place<'_>) -> Lined {
-        self.registration = self.token.register(place.waiter.clone());
+        self.registration = self.token.register(place.claim.waiter().clone());
         match self.registration {
             Some(_) => Lined::AtEnd,
             None => Lined::Ready,

@@ -155,7 +155,7 @@ impl<T> Steps for Sending<'_, T> {
 }
 
 fn party(place: &Place<'_>) -> Party {
-    Party::of_select(place.waiter.clone(), place.claim, place.arm)
+    Party::of_select(place.claim, place.arm)
 }
 
 impl<T> Outcome for Receiving<'_, T> {

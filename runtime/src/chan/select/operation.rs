@@ -3,7 +3,7 @@
 
 use super::claim::Claim;
 use crate::primitive::Arc;
-use crate::task::{TaskId, Waiter};
+use crate::task::TaskId;
 use crate::time::NEVER;
 
 /// An operation that a [`Select`](super::Select) can wait for. The types in
@@ -40,7 +40,6 @@ pub trait Steps {
 
 /// Who lines up.
 pub struct Place<'a> {
-    pub(super) waiter: &'a Waiter,
     pub(super) claim: &'a Arc<Claim>,
     pub(super) arm: u32,
 }

@@ -36,7 +36,7 @@ use super::operation::{Arm, Lined, Place};
 use super::random::random;
 use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive::Arc;
-use crate::task::{self, TaskId, place, place::in_place};
+use crate::task::{TaskId, place, place::in_place};
 use crate::time::Instant;
 
 /// Waits until one of the arms has taken place; its index.
@@ -128,10 +128,8 @@ impl<'s, 'o> Standing<'s, 'o> {
 
     /// Step 2; false if an attempt might succeed.
     fn line_up(&mut self) -> bool {
-        let waiter = task::waiter();
         for at in 0..self.arms.len() {
             let place = Place {
-                waiter: &waiter,
                 claim: self.claim,
                 arm: u32::try_from(at).expect("a select has less than 2³² arms"),
             };
