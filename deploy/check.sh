@@ -7,6 +7,7 @@
 # systemd-analyze. One that is missing is a failure, not a pass. With OBSERVER=PATH the arguments in
 # manifests and unit are held against that binary's --help.
 set -euo pipefail
+[ -z "${OBSERVER-}" ] || OBSERVER=$(realpath "$OBSERVER")
 cd "$(dirname "$0")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

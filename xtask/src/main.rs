@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup|build|run|test|bench|tidy|licences`.
+//! The project's own commands: `cargo xtask setup|build|dist|run|test|bench|tidy|licences`.
 //!
 //! Called by people through the alias in `.cargo/config.toml` and by `.ci/run`. This file parses
 //! the command line and hands over; it never builds or starts anything by itself.
@@ -9,6 +9,8 @@ mod bench;
 mod bpf_linker;
 mod build;
 mod command;
+mod debian;
+mod dist;
 mod licences;
 mod packages;
 mod plan;
@@ -41,6 +43,8 @@ enum Command {
     Setup(setup::Options),
     /// Builds `target/release/observer` with the kernel programs inside.
     Build(setup::Options),
+    /// Builds `target/dist/observer`: static, with the kernel programs inside, for an empty image.
+    Dist(setup::Options),
     /// Builds all, starts the observer and a demo workload, and shows what the observer sees.
     Run(run::Options),
     /// Runs the tests, layer by layer; all layers when none is named.
@@ -70,6 +74,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
     match cli.command {
         Command::Setup(options) => setup::run(&workspace, &options)?,
         Command::Build(options) => build::run(&workspace, &options)?,
+        Command::Dist(options) => dist::run(&workspace, &options)?,
         Command::Run(options) => return run::run(&workspace, &options),
         Command::Test(options) => return test::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options)?,

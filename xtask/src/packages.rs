@@ -13,7 +13,7 @@ use crate::runner;
 use crate::workspace::Workspace;
 
 /// A program that a layer of tests needs, and the package that has it.
-struct Need {
+pub struct Need {
     program: &'static str,
     package: &'static str,
 }
@@ -30,8 +30,19 @@ const TEST_PROGRAMS: [Need; 5] = [
     need("bpftrace", "bpftrace"),
 ];
 
+/// What the layer `deploy` needs beside them: a builder of images, one who unpacks them, a runtime
+/// for containers, and what `deploy/check.sh` calls.
+pub const DEPLOY_PROGRAMS: [Need; 6] = [
+    need("buildah", "buildah"),
+    need("umoci", "umoci"),
+    need("runc", "runc"),
+    need("jq", "jq"),
+    need("systemd-analyze", "systemd"),
+    need("python3", "python3-venv"),
+];
+
 /// What the layer `vm` needs beside them.
-const VM_PROGRAMS: [Need; 2] = [
+pub const VM_PROGRAMS: [Need; 2] = [
     need("qemu-system-x86_64", "qemu-system-x86"),
     need("busybox", "busybox-static"),
 ];
@@ -155,17 +166,18 @@ fn downloaded(folder: &Path) -> Result<PathBuf> {
         .context("apt-get download left no package")
 }
 
-/// Installs what the tests miss, or says what to install; `in_vm` is about the layer `vm`.
+/// Installs what the tests miss, or says what to install; `extra` is what only the chosen layers
+/// need.
 pub fn prepare_for_tests(
     workspace: &Workspace,
     privilege: Privilege,
-    in_vm: bool,
+    extra: &[&Need],
     install: bool,
 ) -> Result<()> {
-    let vm_programs: &[Need] = if in_vm { &VM_PROGRAMS } else { &[] };
-    let packages = missing(TEST_PROGRAMS.iter().chain(vm_programs), |program| {
-        runner::find_program(program).is_some()
-    });
+    let packages = missing(
+        TEST_PROGRAMS.iter().chain(extra.iter().copied()),
+        |program| runner::find_program(program).is_some(),
+    );
     if !packages.is_empty() {
         let say = "installing what the tests need";
         match install_step(say, "test-packages", &packages, privilege) {

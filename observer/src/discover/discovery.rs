@@ -11,7 +11,7 @@ use super::files::Files;
 use super::mapping::{Mapping, executable_mappings};
 use super::process::{MAX_BYTES, ProcessDirectory, errno, has_ended};
 use super::quiet::{Mark, Quiet};
-use super::{Carrier, ExamineError, Filter, ProcessId, container_id};
+use super::{Carrier, ExamineError, Filter, Pod, ProcessId, container_id, container_name, pod_uid};
 
 /// Most carriers that are taken of one process; each holds a descriptor.
 const MAX_CARRIERS: usize = 64;
@@ -30,6 +30,8 @@ pub struct Found {
     pub exe: String,
     /// The container that it runs in.
     pub container_id: Option<String>,
+    /// The pod that it belongs to.
+    pub pod: Option<Pod>,
     /// The files with probes that it maps; never empty, in the order of their addresses.
     pub carriers: Vec<Arc<Carrier>>,
     /// It maps more files than are looked at, or more carriers than are taken.
@@ -249,7 +251,9 @@ impl Discovery {
         process
             .read("cgroup", &mut self.buffer)
             .map_err(reading("cgroup"))?;
-        let container_id = container_id(&String::from_utf8_lossy(&self.buffer));
+        let groups = String::from_utf8_lossy(&self.buffer);
+        let container_id = container_id(&groups);
+        let pod = pod_uid(&groups).map(|uid| self.pod(process, uid));
         let pidfd = process.pidfd(&mut self.buffer).map_err(reading("pidfd"))?;
         let name = exe.rsplit('/').next().unwrap_or(&exe).to_owned();
         Ok(Found {
@@ -257,10 +261,22 @@ impl Discovery {
             name,
             exe,
             container_id,
+            pod,
             carriers,
             is_partial,
             pidfd,
         })
+    }
+}
+
+impl Discovery {
+    /// The pod with what the mounts tell of it; without them the name is not known.
+    fn pod(&mut self, process: &ProcessDirectory, uid: String) -> Pod {
+        let mounts = process.read("mountinfo", &mut self.buffer);
+        let container = mounts
+            .ok()
+            .and_then(|()| container_name(&String::from_utf8_lossy(&self.buffer), &uid));
+        Pod { uid, container }
     }
 }
 

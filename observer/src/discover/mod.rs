@@ -8,6 +8,7 @@
 
 mod carrier;
 mod container;
+mod container_pod;
 mod discovery;
 mod error;
 mod files;
@@ -18,6 +19,7 @@ mod quiet;
 
 pub use carrier::{Carrier, FileId, Unwinding};
 pub use container::container_id;
+pub use container_pod::{Pod, container_name, pod_uid};
 pub use discovery::{Discovery, Found, ScanResult};
 pub use error::ExamineError;
 pub use filter::{Filter, FilterError};

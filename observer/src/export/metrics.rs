@@ -1,6 +1,7 @@
 //! Samples by metric, for the `prometheus` crate's encoder.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use prometheus::proto::{self, LabelPair, MetricFamily, MetricType};
 
@@ -38,9 +39,8 @@ impl Labels {
 
     fn pairs(&self, metric: &Metric) -> Vec<LabelPair> {
         debug_assert_eq!(self.own.len(), metric.labels.len(), "{}", metric.name);
-        debug_assert_eq!(
-            self.scope.len(),
-            scope_labels(metric.scope),
+        debug_assert!(
+            scope_labels(metric.scope).contains(&self.scope.len()),
             "{}",
             metric.name
         );
@@ -57,10 +57,11 @@ impl Labels {
     }
 }
 
-const fn scope_labels(scope: Scope) -> usize {
+/// A process has a name and a pid, and in Kubernetes up to three labels of its pod.
+const fn scope_labels(scope: Scope) -> RangeInclusive<usize> {
     match scope {
-        Scope::Process => 2,
-        Scope::Observer => 0,
+        Scope::Process => 2..=5,
+        Scope::Observer => 0..=0,
     }
 }
 

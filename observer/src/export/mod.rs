@@ -9,6 +9,7 @@ mod findings;
 mod http;
 mod metrics;
 mod on_finding;
+mod pod;
 mod published;
 mod render;
 mod select;

@@ -8,6 +8,7 @@ use prometheus::process_collector::ProcessCollector;
 use prometheus::{TextEncoder, proto};
 
 use super::metrics::{Families, Labels};
+use super::pod::PodLabels;
 use super::select::Families as Optional;
 use super::view::{AttachTimes, OTHER, ObserverView, ProcessView, SiteView};
 use super::{View, catalogue as metric};
@@ -39,10 +40,7 @@ fn encode(families: &[proto::MetricFamily]) -> String {
 }
 
 fn process_series(families: &mut Families, process: &ProcessView) {
-    let labels = Labels::of(&[
-        ("process", &process.name),
-        ("pid", &process.id.pid.to_string()),
-    ]);
+    let labels = process_labels(&process.name, process.id.pid, process.pod.as_ref());
     total_series(families, &labels, process);
     process
         .sites
@@ -72,6 +70,14 @@ fn process_series(families: &mut Families, process: &ProcessView) {
     if let Some(histogram) = &process.wakes {
         duration_series(families, &metric::WAKE_LATENCY, &labels, histogram);
     }
+}
+
+/// The labels of a process's series: those of its pod too, where it belongs to one.
+fn process_labels(name: &str, pid: u32, pod: Option<&PodLabels>) -> Labels {
+    let pid = pid.to_string();
+    let mut labels = vec![("process", name), ("pid", &pid)];
+    labels.extend(pod.into_iter().flat_map(PodLabels::pairs));
+    Labels::of(&labels)
 }
 
 fn total_series(families: &mut Families, labels: &Labels, process: &ProcessView) {
@@ -245,8 +251,7 @@ fn stalled_series(families: &mut Families, process: &Labels, view: &ProcessView)
 fn finding_series(families: &mut Families, view: &View) {
     for index in &view.finding_series.shown {
         let finding = &view.findings[*index];
-        let pid = finding.id.pid.to_string();
-        let process = Labels::of(&[("process", &finding.process), ("pid", &pid)]);
+        let process = process_labels(&finding.process, finding.id.pid, view.pod_of(finding.id));
         let (detector, state) = (finding.detector.name(), finding.state.name());
         let severity = finding.severity.name();
         let labels = process.with(&[detector, state, severity, &finding.site]);

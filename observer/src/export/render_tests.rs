@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::collect::{MapUse, Snapshot};
 use crate::detect::Detectors;
-use crate::discover::ProcessId;
+use crate::discover::{Pod, ProcessId};
 use crate::export::{CATALOGUE, Limits, Selection};
 use crate::model::Model;
 use crate::model::fixtures::{Builder, INCARNATION, incarnation, learn, meta, model, stall, text};
@@ -155,6 +155,39 @@ fn every_sample_is_of_the_catalogue() {
         let row = row.unwrap_or_else(|| panic!("{name} is not in the catalogue"));
         assert_eq!(format!("{:?}", row.kind).to_lowercase(), kind, "{name}");
     }
+}
+
+#[test]
+fn series_of_a_process_in_a_pod_carry_what_is_known_of_it() {
+    let mut view = full_view();
+    let plain = value(
+        &render(&view, 0.0),
+        "parkwatch_process_tasks_live{process=\"shop\",pid=\"77\"}",
+    );
+    assert!(plain.is_some(), "no labels of pods outside of pods");
+    let pod = |container: Option<&str>| Pod {
+        uid: "15513b48-e7a5-48fc-b9e3-92f713f36504".to_owned(),
+        container: container.map(str::to_owned),
+    };
+    view.processes[0].pod = Some(PodLabels::of(&pod(Some("app"))));
+    let text = render(&view, 0.0);
+    let of_process = text.lines().filter(|line| line.contains("pid=\"77\""));
+    let expected = "container=\"app\"";
+    let uid = "pod=\"15513b48-e7a5-48fc-b9e3-92f713f36504\"";
+    let mut lines = 0;
+    for line in of_process {
+        assert!(line.contains(expected) && line.contains(uid), "{line}");
+        assert!(!line.contains("namespace="), "{line}");
+        lines += 1;
+    }
+    assert!(
+        text.contains("parkwatch_findings{"),
+        "findings carry them too"
+    );
+    assert!(lines > 20, "{lines}");
+    view.processes[0].pod = Some(PodLabels::of(&pod(None)));
+    assert!(!render(&view, 0.0).contains("container=\""));
+    assert_no_duplicates(&text);
 }
 
 #[test]

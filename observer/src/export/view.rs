@@ -6,6 +6,7 @@ use observer_ebpf_abi::{HISTOGRAM_WAKE, Histogram, MonitorValue};
 use runtime_abi::Reason;
 
 use super::findings::FindingSeries;
+use super::pod::PodLabels;
 use super::select::{Chosen, Families, Selection};
 use crate::collect::MapUse;
 use crate::detect::{Detection, Finding, Storm};
@@ -74,6 +75,7 @@ pub(super) struct ProcessView {
     pub(super) id: ProcessId,
     pub(super) exe: Arc<str>,
     pub(super) container_id: Option<Arc<str>>,
+    pub(super) pod: Option<PodLabels>,
     pub(super) monitor: Option<MonitorValue>,
     pub(super) totals: Counters,
     pub(super) stalls_unnamed: u64,
@@ -142,6 +144,11 @@ impl View {
         &self.findings
     }
 
+    pub(super) fn pod_of(&self, id: ProcessId) -> Option<&PodLabels> {
+        let process = self.processes.iter().find(|process| process.id == id);
+        process.and_then(|process| process.pod.as_ref())
+    }
+
     /// Findings among these that have no series: their process has too many.
     #[must_use]
     pub fn findings_without_series(&self) -> u64 {
@@ -157,6 +164,7 @@ impl ProcessView {
             id: process.id(),
             exe: meta.exe.clone(),
             container_id: meta.container_id.clone(),
+            pod: meta.pod.as_deref().map(PodLabels::of),
             monitor: process.monitor().copied(),
             totals: *process.totals(),
             stalls_unnamed: process.stalls_unnamed(),

@@ -28,6 +28,7 @@ pub(crate) fn meta(name: &str) -> Meta {
         name: name.into(),
         exe: format!("/usr/bin/{name}").into(),
         container_id: None,
+        pod: None,
     }
 }
 

@@ -7,7 +7,7 @@ use observer_ebpf_abi::{Record, SiteKey};
 
 use super::{Losses, Process};
 use crate::collect::{Snapshot, Text};
-use crate::discover::ProcessId;
+use crate::discover::{Pod, ProcessId};
 
 /// Records that are read per step, over all processes.
 const READS_PER_STEP: usize = 4_096;
@@ -21,6 +21,8 @@ pub struct Meta {
     pub exe: Arc<str>,
     /// The container that it runs in.
     pub container_id: Option<Arc<str>>,
+    /// The pod that it belongs to.
+    pub pod: Option<Arc<Pod>>,
 }
 
 /// All watched processes. Holds as many as the pipeline announces, which is bounded by the

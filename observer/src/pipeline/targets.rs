@@ -238,6 +238,7 @@ impl Targets {
             name: found.name.as_str().into(),
             exe: found.exe.as_str().into(),
             container_id: found.container_id.as_deref().map(Into::into),
+            pod: found.pod.map(Into::into),
         };
         let waiting_for_end = wait_for_end(found.id, found.pidfd, self.ends.0.clone());
         let target = Target {

@@ -6,11 +6,13 @@
 #[path = "../carrier/mod.rs"]
 mod carrier;
 mod counts;
+mod deploy;
 mod errors;
 mod events;
 mod harness;
 mod killed;
 mod list;
+mod pods;
 mod processes;
 mod prometheus;
 mod storm;

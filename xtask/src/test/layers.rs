@@ -3,14 +3,14 @@
 //! The kernel and end-to-end tests are built as the user and only the test program itself gets
 //! root's rights, so no file under `target` ever belongs to root on behalf of somebody else.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 use std::path::PathBuf;
 
 use super::Options;
 use super::outcome::{Counts, Verdict};
 use super::prepare::{Prepared, Programs, missing_programs};
-use super::vm;
+use super::{deploy, vm};
 use crate::build::OBJECT_VARIABLE;
 use crate::command::Invocation;
 use crate::runner::{self, Show};
@@ -25,6 +25,8 @@ const MIRI_FLAGS: &str =
     "-Zmiri-disable-isolation -Zmiri-ignore-leaks -Zmiri-permissive-provenance";
 /// The observer of one test sees the targets of all others, and they share two cores: one at a time.
 const ONE_AT_A_TIME: [&str; 2] = ["--test-threads", "1"];
+/// Where the tests of the layer `deploy` stand among the end-to-end ones.
+const DEPLOY_TESTS: &str = "deploy::";
 /// The programs that the end-to-end tests start themselves.
 const E2E_PROGRAMS: [&str; 4] = ["bpftrace", "promtool", "prometheus", "setpriv"];
 
@@ -154,12 +156,45 @@ impl<'a> Run<'a> {
             Ok(programs) => programs,
             Err(reason) => return Ok(Verdict::CannotRun(reason)),
         };
-        let program = self
-            .test_call("e2e")?
-            .env("PARKWATCH_OBSERVER", &programs.observer)
-            .env("PARKWATCH_TARGET", programs.examples.join("target"))
-            .env("PARKWATCH_DEMO", programs.examples.join("demo"));
-        self.alone_as_root("e2e", program)
+        let program = self.e2e_call(programs)?;
+        // Those of the layer `deploy` stand in the same program.
+        self.alone_as_root("e2e", program.args(["--skip", DEPLOY_TESTS]))
+    }
+
+    /// The shipped observer in its image, under the manifests; and `deploy/check.sh`.
+    pub fn deploy(&self) -> Result<Verdict> {
+        if let Some(reason) = &self.prepared.kernel_obstacle {
+            return Ok(Verdict::CannotRun(reason.clone()));
+        }
+        let programs = match self.programs(&deploy::PROGRAMS) {
+            Ok(programs) => programs,
+            Err(reason) => return Ok(Verdict::CannotRun(reason)),
+        };
+        let object = self
+            .prepared
+            .object
+            .as_ref()
+            .map_err(|reason| anyhow!("{reason}"))?;
+        let tools = match deploy::tools(self.workspace, &self.options.setup, &self.prepared.path) {
+            Ok(tools) => tools,
+            Err(error) => return Ok(Verdict::CannotRun(format!("{error:#}"))),
+        };
+        let shipped = deploy::ship(self.workspace, &self.options.setup, object, &tools)?;
+        let mut program = self.e2e_call(programs)?;
+        for (name, path) in shipped.variables() {
+            program = program.env(name, path);
+        }
+        if self.options.arguments.is_empty() {
+            program = program.arg(DEPLOY_TESTS);
+        }
+        let program = self.as_root(program)?;
+        self.all(&[
+            (
+                "deploy-check",
+                deploy::check(self.workspace, &shipped, &tools),
+            ),
+            ("deploy", program),
+        ])
     }
 
     /// The kernel tests on older kernels.
@@ -247,6 +282,15 @@ impl<'a> Run<'a> {
             .folder(self.workspace.root.join("observer")))
     }
 
+    /// A call of the end-to-end tests, which learn where the programs are.
+    fn e2e_call(&self, programs: &Programs) -> Result<Invocation> {
+        Ok(self
+            .test_call("e2e")?
+            .env("PARKWATCH_OBSERVER", &programs.observer)
+            .env("PARKWATCH_TARGET", programs.examples.join("target"))
+            .env("PARKWATCH_DEMO", programs.examples.join("demo")))
+    }
+
     /// One test after another, unless the caller chose otherwise.
     fn alone(&self, call: Invocation) -> Invocation {
         let chosen = self
@@ -262,11 +306,14 @@ impl<'a> Run<'a> {
     }
 
     fn alone_as_root(&self, log: &str, call: Invocation) -> Result<Verdict> {
-        let call = self
-            .prepared
-            .privilege
-            .raise(self.alone(call).env("PATH", &self.prepared.path));
-        self.all(&[(log, call.context("no way to root's rights")?)])
+        self.all(&[(log, self.as_root(call)?)])
+    }
+
+    /// One test after another, with root's rights.
+    fn as_root(&self, call: Invocation) -> Result<Invocation> {
+        let call = self.alone(call).env("PATH", &self.prepared.path);
+        let raised = self.prepared.privilege.raise(call);
+        raised.context("no way to root's rights")
     }
 
     /// Runs the calls one after another, all of them whatever happens, and sums their tests.

@@ -3,6 +3,7 @@
 //! What a layer proves and needs is told in `docs/testing.md`. A layer that cannot run here says
 //! why and is named at the end; with `CI=true` that is a failure. The last line counts all tests.
 
+mod deploy;
 mod layers;
 mod outcome;
 mod prepare;
@@ -49,17 +50,20 @@ pub enum Layer {
     Kernel,
     /// The built observer beside real targets, bpftrace and Prometheus.
     E2e,
+    /// The shipped observer in its image under the manifests, and all that is checked offline.
+    Deploy,
     /// The kernel tests on older kernels, in QEMU; when named, or with `--long`.
     Vm,
 }
 
 impl Layer {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Unit,
         Self::Model,
         Self::Miri,
         Self::Kernel,
         Self::E2e,
+        Self::Deploy,
         Self::Vm,
     ];
 
@@ -70,13 +74,14 @@ impl Layer {
             Self::Miri => "miri",
             Self::Kernel => "kernel",
             Self::E2e => "e2e",
+            Self::Deploy => "deploy",
             Self::Vm => "vm",
         }
     }
 
     /// Whether it attaches probes on this machine.
     fn needs_the_kernel(self) -> bool {
-        matches!(self, Self::Kernel | Self::E2e)
+        matches!(self, Self::Kernel | Self::E2e | Self::Deploy)
     }
 }
 
@@ -127,6 +132,7 @@ fn run_layer(
         Layer::Miri => run.miri(),
         Layer::Kernel => run.kernel(),
         Layer::E2e => run.e2e(),
+        Layer::Deploy => run.deploy(),
         Layer::Vm => run.vm(),
     }
     .unwrap_or_else(|error| Verdict::Broken(format!("{error:#}")));
@@ -147,7 +153,7 @@ mod tests {
 
     #[test]
     fn runs_all_layers_but_the_long_one_when_none_is_named() {
-        assert_eq!(selected(&[], false), Layer::ALL[..5]);
+        assert_eq!(selected(&[], false), Layer::ALL[..6]);
         assert_eq!(selected(&[], true), Layer::ALL);
     }
 

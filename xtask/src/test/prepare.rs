@@ -44,8 +44,11 @@ impl Prepared {
     /// Installs and builds what `layers` need.
     pub fn new(workspace: &Workspace, layers: &[Layer], options: &setup::Options) -> Result<Self> {
         let privilege = Privilege::find();
-        let in_vm = layers.contains(&Layer::Vm);
-        packages::prepare_for_tests(workspace, privilege, in_vm, !options.no_install)?;
+        let extra: Vec<_> = layers
+            .iter()
+            .flat_map(|layer| extra_needs(*layer))
+            .collect();
+        packages::prepare_for_tests(workspace, privilege, &extra, !options.no_install)?;
         let kernel_obstacle = kernel_obstacle(privilege);
         // Nothing is built for layers that cannot run.
         let can_run = |layer: &Layer| match layer {
@@ -72,6 +75,15 @@ impl Prepared {
             object,
             programs,
         })
+    }
+}
+
+/// The packages that one layer alone needs.
+fn extra_needs(layer: Layer) -> &'static [packages::Need] {
+    match layer {
+        Layer::Deploy => &packages::DEPLOY_PROGRAMS,
+        Layer::Vm => &packages::VM_PROGRAMS,
+        _ => &[],
     }
 }
 

@@ -24,10 +24,15 @@ impl Observer {
 
     /// Starts `observer run` on a free port and waits until it serves.
     pub fn start_unready(arguments: &[&str]) -> Self {
-        let mut child = Command::new(require("PARKWATCH_OBSERVER"))
-            .arg("run")
-            .args(["--listen", "127.0.0.1:0"])
-            .args(arguments)
+        let mut command = Command::new(require("PARKWATCH_OBSERVER"));
+        command.arg("run").args(["--listen", "127.0.0.1:0"]);
+        command.args(arguments);
+        Self::start_command(&mut command)
+    }
+
+    /// Runs a command that becomes an observer, and waits until that serves.
+    pub fn start_command(command: &mut Command) -> Self {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -1,0 +1,96 @@
+//! The shipped observer, in its image, under the manifests' own words: it shows what the targets of
+//! the node know, and every right that the manifests give it is needed.
+//!
+//! Run by `cargo xtask test deploy`, which builds the image and renders the manifests.
+
+mod container;
+mod manifest;
+mod program;
+mod rights;
+mod seccomp;
+
+use std::time::Duration;
+
+use crate::harness::{Target, best_of, shows_live};
+use container::{Container, Pod};
+use manifest::{DaemonSet, overlays};
+
+/// The contract: every number is exact within this of an attach or a change.
+const BOUND: Duration = Duration::from_secs(2);
+
+#[test]
+fn shows_exactly_the_tasks_of_its_node_under_every_overlay() {
+    for (overlay, daemon_set) in overlays() {
+        println!("overlay {overlay}");
+        let container = Container::start(&Pod::of(&daemon_set));
+        let mut target = Target::start(&[]);
+        best_of("exact after a spawn", BOUND, |_| {
+            // Fewer sites than have series of their own under the manifests' settings.
+            target.command("spawn 40 10000");
+            shows_live(container.observer(), &mut target)
+        });
+        best_of("exact after ends", BOUND, |_| {
+            target.command("release 400");
+            shows_live(container.observer(), &mut target)
+        });
+    }
+}
+
+#[test]
+fn shows_tasks_that_are_older_than_its_container() {
+    let mut target = Target::start(&[]);
+    target.command("spawn 40 20000");
+    let (_, daemon_set) = overlays().remove(0);
+    best_of("exact after a late attach", BOUND, |_| {
+        let container = Container::start(&Pod::of(&daemon_set));
+        shows_live(container.observer(), &mut target)
+    });
+}
+
+#[test]
+fn answers_the_probes_that_the_kubelet_sends() {
+    for (overlay, daemon_set) in overlays() {
+        let pod = Pod::of(&daemon_set);
+        let container = Container::start(&pod);
+        for (kind, probe) in pod.container().probes() {
+            assert_eq!(
+                pod.container().port_named(&probe.port),
+                pod.port(),
+                "{overlay}: {kind}"
+            );
+            let answer = container.observer().get(&probe.path);
+            assert!(answer.is_ok(), "{overlay}: {kind}: {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn writes_findings_where_the_manifest_mounts_a_folder_for_them() {
+    let daemon_set = overlay("production");
+    let pod = Pod::of(&daemon_set);
+    assert!(
+        pod.container()
+            .arguments()
+            .any(|word| word == "--on-finding=/findings")
+    );
+    let container = Container::start(&pod);
+    let folder = container.folder_at("/findings");
+    let mut target = Target::start(&[]);
+    // The site is known before its storm; what a site brings when it is met is a baseline.
+    target.command("recurse 1 1000");
+    shows_live(container.observer(), &mut target);
+    target.command("recurse 400 600000");
+    crate::harness::eventually("a finding kept as a file", || {
+        let files = std::fs::read_dir(&folder).map_err(|error| error.to_string())?;
+        match files.count() {
+            0 => Err(container.observer().get("/findings")?),
+            _ => Ok(()),
+        }
+    });
+}
+
+fn overlay(name: &str) -> DaemonSet {
+    let mut all = overlays();
+    let place = all.iter().position(|(overlay, _)| overlay == name);
+    all.swap_remove(place.expect("the overlay is rendered")).1
+}
