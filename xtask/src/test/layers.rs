@@ -158,7 +158,8 @@ impl<'a> Run<'a> {
             .test_call("e2e")?
             .env("PARKWATCH_OBSERVER", &programs.observer)
             .env("PARKWATCH_TARGET", programs.examples.join("target"))
-            .env("PARKWATCH_DEMO", programs.examples.join("demo"));
+            .env("PARKWATCH_DEMO", programs.examples.join("demo"))
+            .env("PARKWATCH_GALLERY", programs.examples.join("gallery"));
         self.alone_as_root("e2e", program)
     }
 
