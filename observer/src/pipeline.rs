@@ -33,7 +33,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::attach::{Kernel, LoadError, LoadOptions};
 use crate::collect::{Collector, ProgramLog, Ring, Snapshot};
 use crate::config::Settings;
-use crate::detect::Detectors;
+use crate::detect::{Detection, Detectors};
 use crate::export::{
     self, ObserverView, OnFinding, Probes, Published, Selection, View, bind, table,
 };
@@ -152,7 +152,7 @@ impl Pipeline {
             event_hits: EventHits::default(),
             model: Model::new(),
             orphans: Orphans::default(),
-            detectors: Detectors::new(settings.detectors),
+            detectors: Detectors::new(settings.detectors).allowing(settings.allowances),
             selection: Selection::new(settings.limits),
             published: Arc::default(),
             health: Health::default(),
@@ -310,7 +310,10 @@ impl Pipeline {
     }
 
     fn publish(&mut self, now_ns: u64, snapshot: Snapshot) {
-        let detection = self.detectors.look(now_ns, &self.model);
+        let detection = self
+            .detectors
+            .look(now_ns, clock::unix_offset_ns(), &self.model);
+        log_findings(&detection);
         self.selection.update(now_ns, &self.model);
         self.losses.findings.look(detection.findings_left_out);
         let observer = self.observer_view(snapshot);
@@ -353,6 +356,19 @@ impl Pipeline {
             // Nobody reads it any more: that is no reason to stop watching.
             let _ = writeln!(std::io::stdout(), "{}", table(view));
         }
+    }
+}
+
+/// Tells what began and what has ended, each once.
+fn log_findings(detection: &Detection) {
+    let begun = detection.begun.iter().map(|finding| (finding, "began"));
+    let ended = detection.ended.iter().map(|finding| (finding, "ended"));
+    for (finding, what) in begun.chain(ended) {
+        let (process, pid) = (&finding.process, finding.id.pid);
+        let (detector, state) = (finding.detector.name(), finding.state.name());
+        let (site, summary) = (&finding.site, &finding.summary);
+        let allowed = finding.allowed.as_deref();
+        tracing::info!(%process, pid, detector, state, %site, allowed, "finding {what}: {summary}");
     }
 }
 

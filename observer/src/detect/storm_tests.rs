@@ -34,7 +34,7 @@ impl Program {
         let now = self.step * STEP;
         self.model
             .observe(now, &Builder::new().at(now).ledger(1, counts).build());
-        let detection = self.detectors.look(now, &self.model);
+        let detection = self.detectors.look(now, 0, &self.model);
         let storm = detection.storms.get(&(ID, 0)).copied().unwrap_or_default();
         assert_eq!(storm.active, !detection.findings.is_empty());
         storm

@@ -1,12 +1,12 @@
-//! The lock whose holder has ended: a task hands its guard to something that never drops it, and
-//! returns. Updates wait for ever, for a task that is no more.
+//! The lock whose holder has ended: the first update hands its guard to something that never drops
+//! it, and returns. The others wait for ever, for a task that is no more.
 //!
 //! Repaired, the guard is dropped.
 
 use std::sync::Arc;
 
 use runtime::sync::Mutex;
-use runtime::task::{Builder, spawn};
+use runtime::task::Builder;
 
 use crate::load;
 
@@ -15,19 +15,14 @@ const UPDATES: u64 = 20;
 
 pub fn start(repaired: bool) {
     let table = Arc::new(Mutex::new(0_u64));
-    let loaded = Arc::clone(&table);
-    let load = spawn(move || {
-        let mut guard = loaded.lock().expect("no holder panics");
-        *guard = 1;
-        if !repaired {
-            std::mem::forget(guard);
-        }
-    });
-    load.join().expect("it does not panic");
     load::requests_every(load::PAUSE, UPDATES, move |number| {
         let table = Arc::clone(&table);
         Builder::new().name("update").spawn(move || {
-            *table.lock().expect("no holder panics") += number;
+            let mut guard = table.lock().expect("no holder panics");
+            *guard += number;
+            if number == 0 && !repaired {
+                std::mem::forget(guard);
+            }
         });
     });
 }
