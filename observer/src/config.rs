@@ -84,8 +84,8 @@ pub struct Options {
     /// Print a short table of what is seen to stdout this often [default: never].
     #[arg(long, value_name = "TIME", env = "PARKWATCH_TABLE")]
     pub table: Option<Seconds>,
-    /// Write what the model is told into this file, for tests of the detectors.
-    #[arg(long, value_name = "FILE", hide = true)]
+    /// Write what the model is told of each process into this directory, for tests of the detectors.
+    #[arg(long, value_name = "DIR", hide = true)]
     #[serde(skip)]
     pub record: Option<PathBuf>,
     /// Thresholds of the detectors; in the file only.

@@ -17,6 +17,7 @@ mod attachments;
 mod costs;
 mod event_hits;
 mod governor;
+mod histories;
 mod losses;
 mod targets;
 
@@ -42,6 +43,7 @@ use crate::model::{Model, Orphans};
 use crate::sys::clock;
 use attachments::Attachments;
 use event_hits::{EventHits, event_hit_ns};
+use histories::Histories;
 use losses::Losses;
 use targets::{Change, Targets};
 
@@ -132,6 +134,7 @@ struct Pipeline {
     health: Health,
     on_finding: Option<OnFinding>,
     table: Option<(Duration, Instant)>,
+    histories: Histories,
     last_resync: Instant,
     reads_failed: bool,
     losses: Losses,
@@ -143,6 +146,7 @@ impl Pipeline {
             let shown = directory.display().to_string();
             OnFinding::new(directory).with_context(|| format!("cannot write to {shown}"))
         });
+        let histories = Histories::new(settings.record).context("cannot write histories")?;
         Ok(Self {
             collector: Collector::new(&kernel),
             targets: Targets::new(
@@ -157,6 +161,7 @@ impl Pipeline {
             published: Arc::default(),
             health: Health::default(),
             on_finding: on_finding.transpose()?,
+            histories,
             table: settings
                 .table
                 .map(|every| (every.as_duration(), Instant::now())),
@@ -222,7 +227,10 @@ impl Pipeline {
             }
             // The leader is gone, other threads may go on: the end comes by the pidfd.
             RECORD_EXIT => self.forget(record.incarnation),
-            _ => self.model.record(record),
+            _ => {
+                self.model.record(record);
+                self.histories.record(record);
+            }
         }
     }
 
@@ -235,6 +243,7 @@ impl Pipeline {
         let Some(snapshot) = self.read() else { return };
         let now_ns = clock::boot_ns();
         self.model.observe(now_ns, &snapshot);
+        self.histories.step(now_ns, &snapshot);
         self.read_texts(now_ns);
         for pid in self.model.strangers().to_vec() {
             let changes = self.targets.met(pid);
@@ -294,6 +303,7 @@ impl Pipeline {
         for (pid, key) in unread {
             if let Some(text) = self.collector.site_text(pid, key) {
                 self.model.learn(pid, key, &text);
+                self.histories.text(key, &text);
             }
         }
         self.model.settle(now_ns);

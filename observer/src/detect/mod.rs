@@ -21,6 +21,8 @@ mod deadlock;
 mod detectors;
 mod finding;
 mod floor;
+#[cfg(test)]
+mod history_tests;
 mod lasting;
 mod leak;
 mod level;

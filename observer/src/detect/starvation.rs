@@ -1,7 +1,7 @@
 //! More to run than the workers can.
 //!
-//! A process starves if for a whole window (10 s) every worker was busy and more tasks were
-//! runnable than eight for each of them. It is over with the first report that says otherwise.
+//! A process starves if for a whole window (10 s) no worker was idle, spare ones included, and more
+//! tasks were runnable than eight for each of them. It is over with the first report that says otherwise.
 //!
 //! Who keeps the workers, the ledger does not say: the finding names the site with the most live
 //! tasks that are not stalled, most of which are runnable then.
@@ -26,7 +26,8 @@ pub(super) struct Starvation {
 #[derive(Debug, Default)]
 struct Watch {
     runnable: Floor,
-    busy: Floor,
+    /// How far the idle workers are from the most that could be: its floor is their peak.
+    not_idle: Floor,
     since_ns: Option<u64>,
 }
 
@@ -50,11 +51,11 @@ impl Detect for Starvation {
         };
         let window_ns = self.settings.starvation_window_ns;
         let watch = self.processes.entry(Life::of(process)).or_default();
-        let busy = monitor.workers.saturating_sub(monitor.idle_workers);
         watch.runnable.push(now_ns, monitor.runnable, window_ns);
-        watch.busy.push(now_ns, busy, window_ns);
+        let not_idle = u64::MAX - monitor.idle_workers;
+        watch.not_idle.push(now_ns, not_idle, window_ns);
         let runnable = watch.runnable.least(now_ns, window_ns).unwrap_or(0);
-        let all_busy = watch.busy.least(now_ns, window_ns) >= Some(monitor.workers);
+        let all_busy = watch.not_idle.least(now_ns, window_ns) == Some(u64::MAX);
         let threshold = monitor
             .workers
             .saturating_mul(self.settings.starvation_runnable);

@@ -8,6 +8,7 @@ mod carrier;
 mod counts;
 mod errors;
 mod events;
+mod gallery;
 mod harness;
 mod killed;
 mod list;
