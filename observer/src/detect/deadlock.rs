@@ -24,6 +24,8 @@ use super::finding::Draft;
 use super::{Detection, Detector, Life, Settings, Severity, State};
 use crate::model::{NamedStall, Process};
 
+/// The time in which a monitor names every stall again; with few it is sooner.
+const ROTATION_NS: u64 = 2_000_000_000;
 /// How many times as many rechecks a cycle takes that is only suspected.
 const SUSPICION: u64 = 3;
 /// Two reports of one park may differ by this: the runtime's clock for parks is coarse.
@@ -122,16 +124,10 @@ impl Deadlock {
         }
         knot.edges = new.edges;
         knot.found = true;
-        if knot
-            .edges
-            .iter()
-            .any(|edge| edge.stall.seen_ns > knot.checked_ns)
-            && (owner_ended
-                || knot
-                    .edges
-                    .iter()
-                    .all(|edge| edge.stall.seen_ns > knot.checked_ns))
-        {
+        let named = |edge: &Edge| edge.stall.seen_ns > knot.checked_ns;
+        let all_again = knot.edges.iter().all(named);
+        let again = all_again || (owner_ended && knot.edges.iter().any(named));
+        if again && now_ns.saturating_sub(knot.checked_ns) >= ROTATION_NS {
             knot.rechecks += 1;
             knot.checked_ns = now_ns;
         }

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::collect::read_history;
-use crate::detect::{Detectors, Finding, Settings};
+use globset::Glob;
+
+use crate::collect::{Step, read_history};
+use crate::detect::{Allowance, Detector, Detectors, Finding, Settings};
 use crate::model::Model;
 use crate::model::fixtures::{ID, PID, meta};
 
@@ -130,10 +132,17 @@ fn settings() -> Settings {
 
 /// Plays a history back; every finding of every step, and the model at the end.
 fn play(name: &str, settings: Settings) -> (Vec<Finding>, Model) {
+    play_to(Detectors::new(settings), steps(name))
+}
+
+fn steps(name: &str) -> Vec<Step> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories");
     let text = fs::read_to_string(folder.join(format!("{name}.history"))).expect(name);
-    let steps = read_history(&text, PID, SECOND).unwrap_or_else(|line| panic!("{name}:{line}"));
-    let (mut model, mut detectors) = (Model::new(), Detectors::new(settings));
+    read_history(&text, PID, SECOND).unwrap_or_else(|line| panic!("{name}:{line}"))
+}
+
+fn play_to(mut detectors: Detectors, steps: Vec<Step>) -> (Vec<Finding>, Model) {
+    let mut model = Model::new();
     model.appear(ID, meta("gallery"));
     let mut found = Vec::new();
     for step in steps {
@@ -199,4 +208,32 @@ fn a_leak_of_half_a_minute_is_none_by_the_default_thresholds() {
     let (mut found, _) = play("unclosed_receiver", Settings::default());
     found.retain(|finding| finding.detector.name() == "leak");
     assert_eq!(found, []);
+}
+
+#[test]
+fn what_is_allowed_is_listed_with_its_reason_until_it_expires() {
+    let glob = |pattern: &str| Glob::new(pattern).expect("a pattern").compile_matcher();
+    // The stuck senders are told from 9 s on; the leak from 18 s on.
+    let expires_ns = 15 * SECOND;
+    let allowance = Allowance {
+        exe: glob("gallery"),
+        site: glob("*/abandoned_sender.rs:*"),
+        detector: Detector::Stuck,
+        until_unix_ns: expires_ns,
+        why: "known".into(),
+    };
+    let detectors = Detectors::new(settings()).allowing(vec![allowance]);
+    let (found, _) = play_to(detectors, steps("abandoned_sender"));
+    let (stuck, others): (Vec<_>, Vec<_>) = found
+        .iter()
+        .partition(|finding| finding.detector == Detector::Stuck);
+    let allowed = stuck.iter().filter(|finding| finding.allowed.is_some());
+    let allowed_count = allowed.clone().count();
+    assert!(0 < allowed_count && allowed_count < stuck.len());
+    assert!(
+        allowed
+            .clone()
+            .all(|finding| finding.last_seen_ns < expires_ns)
+    );
+    assert!(others.iter().all(|finding| finding.allowed.is_none()));
 }

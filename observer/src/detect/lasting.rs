@@ -26,3 +26,48 @@ impl Lasting {
         (begun, known.into_values().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Detector, Severity, State};
+    use crate::model::fixtures::ID;
+
+    fn finding(state: State, reason: &str) -> Finding {
+        Finding {
+            detector: Detector::Leak,
+            state,
+            severity: Severity::P2,
+            process: "shop".into(),
+            id: ID,
+            site: "src/main.rs:7:5".into(),
+            since_ns: 0,
+            last_seen_ns: 0,
+            summary: String::new(),
+            evidence: serde_json::json!({ "reason": reason }),
+            allowed: None,
+        }
+    }
+
+    #[test]
+    fn a_finding_begins_once_and_ends_once() {
+        let mut lasting = Lasting::default();
+        let mut count = |findings: &[Finding]| {
+            let (begun, ended) = lasting.look(findings);
+            (begun.len(), ended.len())
+        };
+        let suspected = finding(State::Suspected, "none");
+        let confirmed = finding(State::Confirmed, "none");
+        let other = finding(State::Confirmed, "mutex");
+        assert_eq!(count(std::slice::from_ref(&suspected)), (1, 0));
+        assert_eq!(
+            count(std::slice::from_ref(&confirmed)),
+            (0, 0),
+            "the same, surer"
+        );
+        assert_eq!(count(&[confirmed, other.clone()]), (1, 0));
+        assert_eq!(count(&[other]), (0, 1));
+        assert_eq!(count(&[]), (0, 1));
+        assert_eq!(count(&[suspected]), (1, 0), "again");
+    }
+}
