@@ -32,6 +32,8 @@ mod settings;
 mod starvation;
 mod storm;
 mod stuck;
+#[cfg(test)]
+mod threshold_tests;
 mod trend;
 mod yield_storm;
 

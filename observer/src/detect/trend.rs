@@ -57,7 +57,9 @@ impl Trend {
 
     /// The floors, or `None` before all windows were seen.
     pub(super) fn floors(&self) -> Option<Floors> {
-        let (first, last) = (self.parts.front()?, self.parts.back()?);
+        // The newest part is not over, and would be a window's share of counts too few.
+        let over = self.parts.len().checked_sub(1)?;
+        let (first, last) = (self.parts.front()?, self.parts.get(over.checked_sub(1)?)?);
         if last.number - first.number < WINDOWS as u64 * PARTS {
             return None;
         }
@@ -67,7 +69,7 @@ impl Trend {
         };
         // Counts at the ends of the windows and at the end of the one before them.
         let mut ends = [first.counted; WINDOWS + 1];
-        for part in &self.parts {
+        for part in self.parts.range(..over) {
             let window = ((last.number - part.number) / PARTS) as usize;
             ends[window.min(WINDOWS)] = part.counted;
             if let Some(least) = floors.least.get_mut(window) {
@@ -135,8 +137,8 @@ mod tests {
 
     #[test]
     fn nothing_is_known_before_all_windows() {
-        assert_eq!(floors(&[5; 40], |_| 1), None);
-        assert!(floors(&[5; 41], |_| 1).is_some());
+        assert_eq!(floors(&[5; 42], |_| 1), None);
+        assert!(floors(&[5; 43], |_| 1).is_some());
     }
 
     #[test]
@@ -168,6 +170,14 @@ mod tests {
                 .is_growth(1, false)
         );
         assert!(floors(&values, |_| 50).expect("known").is_growth(1, false));
+    }
+
+    #[test]
+    fn a_part_that_has_just_begun_is_no_fall_of_the_load() {
+        for values in 50..60 {
+            let steady = vec![5; values];
+            assert_eq!(floors(&steady, |_| 7).expect("known").counted, [70; 4]);
+        }
     }
 
     #[test]
