@@ -4,6 +4,8 @@
 //! flag in capitals with `_`) and the keys of the file, so the three cannot disagree. Every
 //! error of a file names the key and the line.
 
+mod allow;
+mod detect;
 mod duration;
 mod file;
 
@@ -14,10 +16,12 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::attach::Mode;
-use crate::detect;
+use crate::detect::{self as detectors, Allowance};
 use crate::discover::Filter;
 use crate::export::Limits;
 
+pub use allow::Allow;
+pub use detect::Thresholds;
 pub use duration::Seconds;
 pub use file::{ConfigError, read};
 
@@ -80,6 +84,16 @@ pub struct Options {
     /// Print a short table of what is seen to stdout this often [default: never].
     #[arg(long, value_name = "TIME", env = "PARKWATCH_TABLE")]
     pub table: Option<Seconds>,
+    /// Write what the model is told of each process into this directory, for tests of the detectors.
+    #[arg(long, value_name = "DIR", hide = true)]
+    #[serde(skip)]
+    pub record: Option<PathBuf>,
+    /// Thresholds of the detectors; in the file only.
+    #[arg(skip)]
+    pub detect: Option<Thresholds>,
+    /// Findings that are known of; in the file only.
+    #[arg(skip)]
+    pub allow: Option<Vec<Allow>>,
 }
 
 /// What `observer run` works with.
@@ -94,13 +108,17 @@ pub struct Settings {
     /// Part of a core that the event probes of one executable may cost; 0 is no bound.
     pub governor_share: f64,
     /// Thresholds of the detectors.
-    pub detectors: detect::Settings,
+    pub detectors: detectors::Settings,
     /// Bounds of what is exported.
     pub limits: Limits,
     /// Where findings are written.
     pub on_finding: Option<PathBuf>,
     /// How often a table is printed.
     pub table: Option<Seconds>,
+    /// Where what the model is told is written.
+    pub record: Option<PathBuf>,
+    /// Findings that are known of.
+    pub allowances: Vec<Allowance>,
 }
 
 /// A value that cannot be worked with.
@@ -130,6 +148,9 @@ impl Options {
             max_series: self.max_series.or(other.max_series),
             on_finding: self.on_finding.or(other.on_finding),
             table: self.table.or(other.table),
+            record: self.record.or(other.record),
+            detect: self.detect.or(other.detect),
+            allow: self.allow.or(other.allow),
         }
     }
 
@@ -169,6 +190,8 @@ impl Options {
             },
             on_finding: self.on_finding,
             table: self.table,
+            record: self.record,
+            allowances: self.allow.iter().flatten().map(Allow::allowance).collect(),
         })
     }
 
@@ -198,19 +221,24 @@ impl Options {
         }
     }
 
-    fn detectors(&self) -> Result<detect::Settings, InvalidValue> {
-        let default = detect::Settings::default();
+    fn detectors(&self) -> Result<detectors::Settings, InvalidValue> {
+        let default = detectors::Settings::default();
         let stuck_after_ns = self
             .stuck_after
             .map_or(default.stuck_after_ns, Seconds::as_ns);
         let window_ns = self
             .storm_window
             .map_or(default.storm_window_ns, Seconds::as_ns);
-        Ok(detect::Settings {
+        let mut settings = detectors::Settings {
             stuck_after_ns: at_least_time("stuck_after", stuck_after_ns, 1_000_000, "1ms")?,
             storm_growths: self.storm_growths.unwrap_or(default.storm_growths),
             storm_window_ns: at_least_time("storm_window", window_ns, 100_000_000, "100ms")?,
-        })
+            ..default
+        };
+        if let Some(thresholds) = &self.detect {
+            thresholds.apply(&mut settings)?;
+        }
+        Ok(settings)
     }
 }
 
@@ -270,7 +298,7 @@ mod tests {
         let settings = Options::default().settings().expect("valid");
         assert_eq!(settings.listen.to_string(), "127.0.0.1:9464");
         assert_eq!(settings.mode, Mode::Ledger);
-        assert_eq!(settings.detectors, detect::Settings::default());
+        assert_eq!(settings.detectors, detectors::Settings::default());
         assert_eq!(
             settings.limits,
             Limits {

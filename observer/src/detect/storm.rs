@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::json;
 
+use super::detectors::Detect;
 use super::{Detection, Detector, Finding, Life, Settings, Severity, State};
 use crate::model::{Process, Site};
 use observer_ebpf_abi::DEEP_STACK_BYTES;
@@ -78,13 +79,13 @@ impl Storms {
             sites: BTreeMap::new(),
         }
     }
-
-    /// Forgets the processes that are over.
-    pub(super) fn retain(&mut self, alive: impl Fn(Life) -> bool) {
+}
+impl Detect for Storms {
+    fn retain(&mut self, alive: &dyn Fn(Life) -> bool) {
         self.sites.retain(|(life, _), _| alive(*life));
     }
 
-    pub(super) fn look(&mut self, now_ns: u64, process: &Process, detection: &mut Detection) {
+    fn look(&mut self, now_ns: u64, process: &Process, detection: &mut Detection) {
         for (index, site) in process.sites().iter().enumerate() {
             if site.counters().growths == 0 {
                 continue;
@@ -222,6 +223,7 @@ fn finding(
             active.worst,
         ),
         evidence: json!({
+            "reason": "stack_growth",
             "growths": window.growths,
             "growths_at_worst": active.worst,
             "growths_past_half_the_limit": window.deep_growths,
@@ -230,6 +232,7 @@ fn finding(
             "stack_bytes": site.stack_bytes(),
             "lasted_seconds": now_ns.saturating_sub(active.since_ns) as f64 / 1e9,
         }),
+        allowed: None,
     }
 }
 

@@ -44,7 +44,7 @@ impl Program {
             snapshot.counts.push((key, events));
         }
         self.model.observe(now, &snapshot);
-        let detection = self.detectors.look(now, &self.model);
+        let detection = self.detectors.look(now, 0, &self.model);
         let storm = detection.storms.get(&(ID, 0)).copied().unwrap_or_default();
         assert_eq!(storm.active, !detection.findings.is_empty());
         storm
