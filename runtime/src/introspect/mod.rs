@@ -122,11 +122,10 @@ pub fn tasks() -> Vec<Task> {
 
 /// Tasks of one runtime that have not ended.
 pub(crate) fn tasks_of(runtime: &Shared) -> Vec<Task> {
-    let is_of = |task: &Task| {
-        let record = table::get(task.id.slot());
-        record.is_some_and(|record| std::ptr::eq(record.shared(), runtime))
-    };
-    tasks().into_iter().filter(is_of).collect()
+    // A vacant slot still names the runtime of its last task; then there is no task to be seen.
+    let is_of = |slot: &u32| table::get(*slot).is_some_and(|record| record.is_of(runtime));
+    let slots = (0..table::slots()).filter(is_of);
+    slots.filter_map(Task::at).collect()
 }
 
 /// The counters of every line that has spawned.

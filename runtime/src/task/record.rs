@@ -152,6 +152,11 @@ impl Record {
         shared.expect("the slot has had no task")
     }
 
+    /// Whether the slot's task, or the last one it had, is one of this runtime.
+    pub(crate) fn is_of(&self, runtime: &Shared) -> bool {
+        std::ptr::eq(self.shared.load(Ordering::Acquire), runtime)
+    }
+
     /// Binds a context to the task.
     ///
     /// # Safety

@@ -96,7 +96,6 @@ fn a_task_that_yields_until_a_time_comes_sees_it_come() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "dozens of runtimes take minutes there")]
 fn the_same_seed_gives_the_same_order_and_others_give_others() {
     let orders: HashSet<_> = (0..20).map(order).collect();
     assert!(orders.len() > 10, "{} orders", orders.len());
@@ -106,7 +105,6 @@ fn the_same_seed_gives_the_same_order_and_others_give_others() {
 }
 
 #[test]
-#[cfg_attr(miri, ignore = "dozens of runtimes take minutes there")]
 fn some_seed_finds_a_bug_that_needs_an_unlucky_order() {
     /// Two tasks that read, let others run, and write: one update can be lost.
     fn counts_wrongly() {
