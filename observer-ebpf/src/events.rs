@@ -10,8 +10,9 @@ use crate::loss;
 use crate::maps::{COUNTS, HISTOGRAMS, REASONS};
 use aya_ebpf::bindings::BPF_NOEXIST;
 use observer_ebpf_abi::{
-    EventCounts, HISTOGRAM_BUCKETS, HISTOGRAM_PARK, HISTOGRAM_WAKE, Histogram, HistogramKey, Loss,
-    REASON_UNKNOWN, REASONS_PER_CHUNK, ReasonChunk, ReasonKey, histogram_bucket,
+    DEEP_STACK_BYTES, EventCounts, HISTOGRAM_BUCKETS, HISTOGRAM_PARK, HISTOGRAM_WAKE, Histogram,
+    HistogramKey, Loss, REASON_UNKNOWN, REASONS_PER_CHUNK, ReasonChunk, ReasonKey,
+    histogram_bucket,
 };
 use runtime_abi::task_slot;
 
@@ -23,6 +24,7 @@ static NO_COUNTS: EventCounts = EventCounts {
     unparks: 0,
     runs: 0,
     growths: 0,
+    deep_growths: 0,
 };
 static NO_DURATIONS: Histogram = Histogram {
     sum_ns: 0,
@@ -100,6 +102,10 @@ pub fn stack_grow(hit: &Hit<'_>) {
     if let Some(counts) = counts(hit, hit.argument::<1>()) {
         // SAFETY: a value of the map, valid while the program runs.
         add(unsafe { &raw mut (*counts).growths }, 1);
+        if hit.argument::<3>() > DEEP_STACK_BYTES {
+            // SAFETY: as above.
+            add(unsafe { &raw mut (*counts).deep_growths }, 1);
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! flag in capitals with `_`) and the keys of the file, so the three cannot disagree. Every
 //! error of a file names the key and the line.
 
+mod allow;
+mod detect;
 mod duration;
 mod file;
 
@@ -14,11 +16,13 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::attach::Mode;
-use crate::detect;
+use crate::detect::{self as detectors, Allowance};
 use crate::discover::Filter;
 use crate::export::Limits;
 use crate::kubernetes;
 
+pub use allow::Allow;
+pub use detect::Thresholds;
 pub use duration::Seconds;
 pub use file::{ConfigError, read};
 
@@ -84,6 +88,16 @@ pub struct Options {
     /// Print a short table of what is seen to stdout this often [default: never].
     #[arg(long, value_name = "TIME", env = "PARKWATCH_TABLE")]
     pub table: Option<Seconds>,
+    /// Write what the model is told of each process into this directory, for tests of the detectors.
+    #[arg(long, value_name = "DIR", hide = true)]
+    #[serde(skip)]
+    pub record: Option<PathBuf>,
+    /// Thresholds of the detectors; in the file only.
+    #[arg(skip)]
+    pub detect: Option<Thresholds>,
+    /// Findings that are known of; in the file only.
+    #[arg(skip)]
+    pub allow: Option<Vec<Allow>>,
 }
 
 /// What `observer run` works with.
@@ -98,7 +112,7 @@ pub struct Settings {
     /// Part of a core that the event probes of one executable may cost; 0 is no bound.
     pub governor_share: f64,
     /// Thresholds of the detectors.
-    pub detectors: detect::Settings,
+    pub detectors: detectors::Settings,
     /// Bounds of what is exported.
     pub limits: Limits,
     /// Where findings are written.
@@ -107,6 +121,10 @@ pub struct Settings {
     pub kubernetes: kubernetes::Choice,
     /// How often a table is printed.
     pub table: Option<Seconds>,
+    /// Where what the model is told is written.
+    pub record: Option<PathBuf>,
+    /// Findings that are known of.
+    pub allowances: Vec<Allowance>,
 }
 
 /// A value that cannot be worked with.
@@ -137,6 +155,9 @@ impl Options {
             on_finding: self.on_finding.or(other.on_finding),
             kubernetes: self.kubernetes.or(other.kubernetes),
             table: self.table.or(other.table),
+            record: self.record.or(other.record),
+            detect: self.detect.or(other.detect),
+            allow: self.allow.or(other.allow),
         }
     }
 
@@ -157,7 +178,7 @@ impl Options {
             50,
         )?;
         if let Some(table) = self.table {
-            at_least("table", table.as_ns(), 100_000_000)?;
+            at_least_time("table", table.as_ns(), 100_000_000, "100ms")?;
         }
         Ok(Settings {
             listen: self
@@ -177,11 +198,20 @@ impl Options {
             on_finding: self.on_finding,
             kubernetes: self.kubernetes.unwrap_or_default(),
             table: self.table,
+            record: self.record,
+            allowances: self.allow.iter().flatten().map(Allow::allowance).collect(),
         })
     }
 
     fn filter(&self) -> Result<Filter, InvalidValue> {
         let pids = self.pid.as_deref().unwrap_or_default();
+        if pids.contains(&0) {
+            let problem = "0 is no process: give pids above 0".to_owned();
+            return Err(InvalidValue {
+                key: "pid",
+                problem,
+            });
+        }
         let globs = self.exe.as_deref().unwrap_or_default();
         Filter::new(pids, globs).map_err(|error| InvalidValue {
             key: "exe",
@@ -199,30 +229,39 @@ impl Options {
         }
     }
 
-    fn detectors(&self) -> Result<detect::Settings, InvalidValue> {
-        let default = detect::Settings::default();
+    fn detectors(&self) -> Result<detectors::Settings, InvalidValue> {
+        let default = detectors::Settings::default();
         let stuck_after_ns = self
             .stuck_after
             .map_or(default.stuck_after_ns, Seconds::as_ns);
         let window_ns = self
             .storm_window
             .map_or(default.storm_window_ns, Seconds::as_ns);
-        Ok(detect::Settings {
-            stuck_after_ns: at_least("stuck_after (nanoseconds)", stuck_after_ns, 1).map_err(
-                |error| InvalidValue {
-                    key: "stuck_after",
-                    ..error
-                },
-            )?,
+        let mut settings = detectors::Settings {
+            stuck_after_ns: at_least_time("stuck_after", stuck_after_ns, 1_000_000, "1ms")?,
             storm_growths: self.storm_growths.unwrap_or(default.storm_growths),
-            storm_window_ns: at_least("storm_window", window_ns, 100_000_000).map_err(|_| {
-                InvalidValue {
-                    key: "storm_window",
-                    problem: "must be at least 100ms".to_owned(),
-                }
-            })?,
-        })
+            storm_window_ns: at_least_time("storm_window", window_ns, 100_000_000, "100ms")?,
+            ..default
+        };
+        if let Some(thresholds) = &self.detect {
+            thresholds.apply(&mut settings)?;
+        }
+        Ok(settings)
     }
+}
+
+/// The time, unless it is shorter than what `shown` says for people.
+fn at_least_time(
+    key: &'static str,
+    ns: u64,
+    least_ns: u64,
+    shown: &str,
+) -> Result<u64, InvalidValue> {
+    if ns < least_ns {
+        let problem = format!("must be at least {shown}");
+        return Err(InvalidValue { key, problem });
+    }
+    Ok(ns)
 }
 
 fn at_least<T: PartialOrd + std::fmt::Display>(
@@ -267,7 +306,7 @@ mod tests {
         let settings = Options::default().settings().expect("valid");
         assert_eq!(settings.listen.to_string(), "127.0.0.1:9464");
         assert_eq!(settings.mode, Mode::Ledger);
-        assert_eq!(settings.detectors, detect::Settings::default());
+        assert_eq!(settings.detectors, detectors::Settings::default());
         assert_eq!(
             settings.limits,
             Limits {
@@ -308,6 +347,13 @@ mod tests {
                     ..Options::default()
                 },
                 "storm_window",
+            ),
+            (
+                Options {
+                    pid: Some(vec![7, 0]),
+                    ..Options::default()
+                },
+                "pid",
             ),
             (
                 Options {

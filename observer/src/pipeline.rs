@@ -17,6 +17,7 @@ mod attachments;
 mod costs;
 mod event_hits;
 mod governor;
+mod histories;
 mod losses;
 mod targets;
 
@@ -33,7 +34,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::attach::{Kernel, LoadError, LoadOptions};
 use crate::collect::{Collector, ProgramLog, Ring, Snapshot};
 use crate::config::Settings;
-use crate::detect::Detectors;
+use crate::detect::{Detection, Detectors};
 use crate::export::{
     self, ObserverView, OnFinding, Probes, Published, Selection, View, bind, table,
 };
@@ -43,6 +44,7 @@ use crate::model::{Model, Orphans};
 use crate::sys::clock;
 use attachments::Attachments;
 use event_hits::{EventHits, event_hit_ns};
+use histories::Histories;
 use losses::Losses;
 use targets::{Change, Targets};
 
@@ -135,6 +137,7 @@ struct Pipeline {
     on_finding: Option<OnFinding>,
     pods: PodNames,
     table: Option<(Duration, Instant)>,
+    histories: Histories,
     last_resync: Instant,
     reads_failed: bool,
     losses: Losses,
@@ -146,6 +149,7 @@ impl Pipeline {
             let shown = directory.display().to_string();
             OnFinding::new(directory).with_context(|| format!("cannot write to {shown}"))
         });
+        let histories = Histories::new(settings.record).context("cannot write histories")?;
         Ok(Self {
             collector: Collector::new(&kernel),
             targets: Targets::new(
@@ -155,12 +159,13 @@ impl Pipeline {
             event_hits: EventHits::default(),
             model: Model::new(),
             orphans: Orphans::default(),
-            detectors: Detectors::new(settings.detectors),
+            detectors: Detectors::new(settings.detectors).allowing(settings.allowances),
             selection: Selection::new(settings.limits),
             published: Arc::default(),
             health: Health::default(),
             on_finding: on_finding.transpose()?,
             pods,
+            histories,
             table: settings
                 .table
                 .map(|every| (every.as_duration(), Instant::now())),
@@ -226,7 +231,10 @@ impl Pipeline {
             }
             // The leader is gone, other threads may go on: the end comes by the pidfd.
             RECORD_EXIT => self.forget(record.incarnation),
-            _ => self.model.record(record),
+            _ => {
+                self.model.record(record);
+                self.histories.record(record);
+            }
         }
     }
 
@@ -239,6 +247,7 @@ impl Pipeline {
         let Some(snapshot) = self.read() else { return };
         let now_ns = clock::boot_ns();
         self.model.observe(now_ns, &snapshot);
+        self.histories.step(now_ns, &snapshot);
         self.read_texts(now_ns);
         for pid in self.model.strangers().to_vec() {
             let changes = self.targets.met(pid);
@@ -298,6 +307,7 @@ impl Pipeline {
         for (pid, key) in unread {
             if let Some(text) = self.collector.site_text(pid, key) {
                 self.model.learn(pid, key, &text);
+                self.histories.text(key, &text);
             }
         }
         self.model.settle(now_ns);
@@ -314,7 +324,10 @@ impl Pipeline {
     }
 
     fn publish(&mut self, now_ns: u64, snapshot: Snapshot) {
-        let detection = self.detectors.look(now_ns, &self.model);
+        let detection = self
+            .detectors
+            .look(now_ns, clock::unix_offset_ns(), &self.model);
+        log_findings(&detection);
         self.selection.update(now_ns, &self.model);
         self.losses.findings.look(detection.findings_left_out);
         let observer = self.observer_view(snapshot);
@@ -358,6 +371,19 @@ impl Pipeline {
             // Nobody reads it any more: that is no reason to stop watching.
             let _ = writeln!(std::io::stdout(), "{}", table(view));
         }
+    }
+}
+
+/// Tells what began and what has ended, each once.
+fn log_findings(detection: &Detection) {
+    let begun = detection.begun.iter().map(|finding| (finding, "began"));
+    let ended = detection.ended.iter().map(|finding| (finding, "ended"));
+    for (finding, what) in begun.chain(ended) {
+        let (process, pid) = (&finding.process, finding.id.pid);
+        let (detector, state) = (finding.detector.name(), finding.state.name());
+        let (site, summary) = (&finding.site, &finding.summary);
+        let allowed = finding.allowed.as_deref();
+        tracing::info!(%process, pid, detector, state, %site, allowed, "finding {what}: {summary}");
     }
 }
 

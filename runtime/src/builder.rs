@@ -149,6 +149,7 @@ impl Builder {
             stack_limit: STACK_LIMIT_BYTES,
             stall_period: STALL_PERIOD,
             thread_name: "worker".to_owned(),
+            simulation: None,
         };
         Self {
             settings,
@@ -179,6 +180,12 @@ impl Builder {
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.settings.thread_name = name.into();
         self
+    }
+
+    /// Makes the runtime a simulation with this seed, of one worker.
+    pub(crate) fn simulation(mut self, seed: u64) -> Self {
+        self.settings.simulation = Some(seed);
+        self.workers(1)
     }
 
     /// Opens stacks whole instead of growing them: no fault at any edge, no growth events.

@@ -106,6 +106,7 @@ mod stack;
 pub mod sync;
 mod sys;
 pub mod task;
+pub mod test;
 pub mod time;
 
 #[cfg(all(test, not(loom)))]
@@ -119,3 +120,8 @@ pub use stack::with_open_stack as with_stack;
 pub use task::{
     JoinError, JoinHandle, TaskId, blocking, park, park_timeout, sleep, spawn, yield_now,
 };
+
+/// The guide's programs are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/guide.md")]
+struct Guide;

@@ -99,9 +99,55 @@ mod model {
         cell::UnsafeCell,
         hint::spin_loop,
         sync::{Arc, Condvar, Mutex, MutexGuard},
-        thread,
     };
     pub(crate) use std::thread_local;
+
+    /// loom's threads with a token of our own. loom's `unpark` also lets a thread go on that
+    /// waits for a lock or has yielded, and then forgets the token (0.7.2, `set_unparked`).
+    pub(crate) mod thread {
+        #[allow(
+            unused_imports,
+            reason = "the facade is wider than one configuration's use"
+        )]
+        pub(crate) use loom::thread::*;
+
+        use loom::sync::{Arc, Condvar, Mutex};
+
+        loom::thread_local! {
+            static TOKEN: Thread = Thread(Arc::default());
+        }
+
+        /// A handle by which a thread is unparked.
+        #[derive(Clone, Debug)]
+        pub(crate) struct Thread(Arc<Token>);
+
+        #[derive(Debug, Default)]
+        struct Token {
+            is_given: Mutex<bool>,
+            given: Condvar,
+        }
+
+        impl Thread {
+            pub(crate) fn unpark(&self) {
+                *self.0.is_given.lock().unwrap() = true;
+                self.0.given.notify_one();
+            }
+        }
+
+        pub(crate) fn current() -> Thread {
+            TOKEN.with(Clone::clone)
+        }
+
+        /// Returns when the calling thread was given its token, and takes it.
+        pub(crate) fn park() {
+            let Thread(token) = current();
+            let mut is_given = token.is_given.lock().unwrap();
+            while !*is_given {
+                is_given = token.given.wait(is_given).unwrap();
+            }
+            *is_given = false;
+        }
+    }
 
     pub(crate) mod atomic {
         #[allow(

@@ -112,6 +112,7 @@ fn a_run_begins_without_the_steals_and_hand_offs_of_the_run_before() {
         stack_limit: 64 * 1024,
         stall_period: Duration::from_secs(1),
         thread_name: "worker".to_owned(),
+        simulation: None,
     };
     let first = Shared::acquire(&settings);
     first.handoffs.store(3, Ordering::Relaxed);

@@ -70,12 +70,6 @@ fn a_message_may_hold_the_channel_that_it_lies_in() {
 }
 
 #[test]
-#[should_panic(expected = "room for at least one message")]
-fn refuses_a_capacity_of_zero() {
-    let _ = chan::bounded::<()>(0);
-}
-
-#[test]
 fn errors_say_what_happened_without_showing_the_message() {
     assert_eq!(format!("{:?}", SendError("secret")), "SendError(..)");
     assert_eq!(

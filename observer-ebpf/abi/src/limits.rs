@@ -65,5 +65,8 @@ pub const fn histogram_bucket(duration_ns: u64) -> usize {
     }
 }
 
+/// A window wider than this is a deep stack: half of the default limit of our runtime.
+pub const DEEP_STACK_BYTES: u64 = 128 << 10;
+
 /// One hit in this many is timed, per processor and probe.
 pub const COST_SAMPLE: u64 = 64;

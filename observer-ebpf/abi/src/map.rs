@@ -222,6 +222,8 @@ pub struct EventCounts {
     pub runs: u64,
     /// `stack_grow` hits.
     pub growths: u64,
+    /// Those of them after which the window was wider than [`crate::DEEP_STACK_BYTES`].
+    pub deep_growths: u64,
 }
 
 /// What a histogram is of.
@@ -294,7 +296,7 @@ plain! {
     ParkedValue = 32,
     PoolValue = 40,
     MonitorValue = 96,
-    EventCounts = 72,
+    EventCounts = 80,
     HistogramKey = 16,
     ReasonKey = 16,
     ReasonChunk = 1024,

@@ -116,7 +116,8 @@ fn usage_line(error: &clap::Error) -> String {
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:"));
     let said = lines.filter(|line| !line.is_empty() && !line.starts_with("For more information"));
-    let said = said.collect::<Vec<_>>().join("; ");
+    // What is missing is listed in lines of its own.
+    let said = said.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
     let said = said.strip_prefix("error: ").unwrap_or(&said);
     format!("{said} (see `observer --help`)")
 }
@@ -154,6 +155,23 @@ mod tests {
             assert!(named && !line.contains('\n'), "{line:?}");
             assert!(line.ends_with("(see `observer --help`)"), "{line:?}");
         }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_on_the_same_line() {
+        let error = CommandLine::try_parse_from(["observer", "probes"]).expect_err("no file");
+        assert!(
+            usage_line(&error).contains("not provided: <ELF>"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_said_once() {
+        let error = crate::config::read(std::path::Path::new("/no/such/file")).expect_err("none");
+        let line = one_line(&error.into());
+        assert!(line.starts_with("cannot read /no/such/file: "), "{line}");
+        assert_eq!(line.matches("No such file").count(), 1, "{line}");
     }
 
     #[test]

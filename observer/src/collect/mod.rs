@@ -6,6 +6,7 @@
 
 mod collector;
 mod error;
+mod history;
 mod log;
 mod read;
 mod ring;
@@ -16,6 +17,7 @@ mod torn;
 
 pub use collector::Collector;
 pub use error::CollectError;
+pub use history::{HistoryWriter, Step, read_history};
 pub use log::ProgramLog;
 pub use ring::Ring;
 pub use snapshot::{MapUse, Snapshot};

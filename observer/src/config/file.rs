@@ -10,7 +10,7 @@ use super::Options;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It cannot be read.
-    #[error("{}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -93,13 +93,23 @@ mod tests {
         let options = parse(
             "listen = \"0.0.0.0:1\"\npid = [1, 2]\nexe = [\"/usr/bin/*\"]\nmode = \"events\"\ngovernor_share = 0\n\
              stuck_after = \"45s\"\nstorm_growths = 5\nstorm_window = 2\nmax_sites = 9\n\
-             max_series = 800\non_finding = \"/tmp/f\"\ntable = 0.5\n",
+             max_series = 800\non_finding = \"/tmp/f\"\ntable = 0.5\n\
+             [detect]\nleak_window = \"2m\"\nleak_tasks = 7\n\
+             [[allow]]\nexe = \"shop\"\nsite = \"*\"\ndetector = \"leak\"\nuntil = 2027-01-31\nwhy = \"known\"\n",
         );
         let options = options.expect("valid");
         assert_eq!(options.pid, Some(vec![1, 2]));
         assert_eq!(options.governor_share, Some(0.0));
         assert_eq!(options.stuck_after, Some(Seconds::from_ns(45_000_000_000)));
         assert_eq!(options.table, Some(Seconds::from_ns(500_000_000)));
+        let settings = options.settings().expect("valid");
+        assert_eq!(settings.detectors.leak_window_ns, 120_000_000_000);
+        assert_eq!(settings.detectors.leak_tasks, 7);
+        assert_eq!(settings.allowances.len(), 1);
+        assert_eq!(
+            settings.allowances[0].until_unix_ns,
+            1_801_353_600_000_000_000
+        );
     }
 
     #[test]
@@ -115,6 +125,16 @@ mod tests {
             ("\nmode = \"all\"\n", 2, "mode"),
             ("listen = \"here\"\n", 1, "listen"),
             ("\n\nmax_sites = 0\n", 3, "max_sites"),
+            ("[detect]\nleak_window = 0.1\n", 2, "leak_window"),
+            ("[detect]\nleak_windows = 1\n", 2, "leak_windows"),
+            (
+                "[[allow]]\nexe = \"a\"\nsite = \"b\"\ndetector = \"leek\"\n",
+                4,
+                "detector",
+            ),
+            ("[[allow]]\nuntil = \"soon\"\n", 2, "until"),
+            ("[[allow]]\nwhy = \" \"\n", 2, "why"),
+            ("max_sites = 1\n[[allow]]\nexe = \"a\"\n", 2, "[[allow]]"),
         ] {
             let (found_line, found_key, problem) = parse(text).expect_err(text);
             assert_eq!(

@@ -1,37 +1,35 @@
 //! All detectors, and what they say together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
 
 use runtime_abi::Reason;
 
+use super::allow::{self, Allowance};
+use super::cache_growth::CacheGrowth;
+use super::deadlock::Deadlock;
+use super::lasting::Lasting;
+use super::leak::Leak;
+use super::level::Level;
+use super::pile_up::PileUp;
+use super::starvation::Starvation;
 use super::storm::{Storm, Storms};
 use super::stuck::Stuck;
-use super::{Finding, Life};
+use super::yield_storm::YieldStorm;
+use super::{Finding, Life, Settings};
 use crate::discover::ProcessId;
-use crate::model::Model;
+use crate::model::{Model, Process};
 
 /// Findings that are kept, the worst and oldest of them; the gauges count all.
 const MAX_FINDINGS: usize = 1_000;
 
-/// Thresholds of the detectors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Age of a stall from which it is stuck.
-    pub stuck_after_ns: u64,
-    /// Growths of one site in a window above which it may be a storm.
-    pub storm_growths: u64,
-    /// That window.
-    pub storm_window_ns: u64,
-}
+/// One detector: what it remembers, and what it says of a process now.
+pub(super) trait Detect: Debug {
+    /// Forgets the processes that are over.
+    fn retain(&mut self, alive: &dyn Fn(Life) -> bool);
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            stuck_after_ns: 30_000_000_000,
-            storm_growths: 100,
-            storm_window_ns: 1_000_000_000,
-        }
-    }
+    /// Looks at a process that was heard; adds what it finds.
+    fn look(&mut self, now_ns: u64, process: &Process, detection: &mut Detection);
 }
 
 /// What the detectors say of the model at one time.
@@ -42,10 +40,14 @@ pub struct Detection {
     pub stuck: BTreeMap<(ProcessId, usize, Reason), u64>,
     /// Storms by process and index of the site, for every site whose stacks have ever grown.
     pub storms: BTreeMap<(ProcessId, usize), Storm>,
-    /// What lasts now, worst first.
+    /// What lasts now, worst first; what is allowed comes last.
     pub findings: Vec<Finding>,
     /// Findings that last now and are not among them: there are too many.
     pub findings_left_out: u64,
+    /// Those of the findings that did not last at the look before.
+    pub begun: Vec<Finding>,
+    /// Findings of the look before that do not last any more.
+    pub ended: Vec<Finding>,
 }
 
 /// All detectors.
@@ -53,6 +55,15 @@ pub struct Detection {
 pub struct Detectors {
     pub(super) stuck: Stuck,
     storms: Storms,
+    leak: Leak,
+    deadlock: Deadlock,
+    pile_up: PileUp,
+    yield_storm: YieldStorm,
+    starvation: Starvation,
+    cache_growth: CacheGrowth,
+    level: Level,
+    allowances: Vec<Allowance>,
+    lasting: Lasting,
 }
 
 impl Detectors {
@@ -62,25 +73,77 @@ impl Detectors {
         Self {
             stuck: Stuck::new(settings),
             storms: Storms::new(settings),
+            leak: Leak::new(settings),
+            deadlock: Deadlock::new(settings),
+            pile_up: PileUp::new(settings),
+            yield_storm: YieldStorm::new(settings),
+            starvation: Starvation::new(settings),
+            cache_growth: CacheGrowth::new(settings),
+            level: Level::new(settings),
+            allowances: Vec::new(),
+            lasting: Lasting::default(),
         }
     }
 
-    /// Looks at the model at boot time `now_ns`, which never goes back.
-    pub fn look(&mut self, now_ns: u64, model: &Model) -> Detection {
+    /// Detectors that know what is allowed.
+    #[must_use]
+    pub fn allowing(self, allowances: Vec<Allowance>) -> Self {
+        Self { allowances, ..self }
+    }
+
+    /// Looks at the model at boot time `now_ns`, which never goes back; `unix_offset_ns` is what
+    /// to add for a time since 1970.
+    pub fn look(&mut self, now_ns: u64, unix_offset_ns: u64, model: &Model) -> Detection {
         let mut detection = Detection::default();
-        let alive: std::collections::BTreeSet<Life> = model.processes().map(Life::of).collect();
-        self.stuck.retain(|life| alive.contains(&life));
-        self.storms.retain(|life| alive.contains(&life));
-        for process in model.processes().filter(|process| process.is_heard()) {
-            self.stuck.look(now_ns, process, &mut detection);
-            self.storms.look(now_ns, process, &mut detection);
+        let alive: BTreeSet<Life> = model.processes().map(Life::of).collect();
+        for detector in self.all() {
+            detector.retain(&|life| alive.contains(&life));
+            for process in model.processes().filter(|process| process.is_heard()) {
+                detector.look(now_ns, process, &mut detection);
+            }
         }
-        detection
-            .findings
-            .sort_by_key(|finding| (finding.severity, finding.since_ns));
+        self.allow(now_ns.saturating_add(unix_offset_ns), model, &mut detection);
+        detection.findings.sort_by_key(|finding| {
+            (
+                finding.allowed.is_some(),
+                finding.severity,
+                finding.since_ns,
+            )
+        });
         let left_out = detection.findings.len().saturating_sub(MAX_FINDINGS);
         detection.findings_left_out = left_out as u64;
         detection.findings.truncate(MAX_FINDINGS);
+        (detection.begun, detection.ended) = self.lasting.look(&detection.findings);
         detection
+    }
+
+    fn all(&mut self) -> [&mut dyn Detect; 9] {
+        [
+            &mut self.stuck,
+            &mut self.storms,
+            &mut self.leak,
+            &mut self.deadlock,
+            &mut self.pile_up,
+            &mut self.yield_storm,
+            &mut self.starvation,
+            &mut self.cache_growth,
+            &mut self.level,
+        ]
+    }
+
+    fn allow(&self, unix_ns: u64, model: &Model, detection: &mut Detection) {
+        if self.allowances.is_empty() {
+            return;
+        }
+        for process in model.processes() {
+            let (id, exe) = (process.id(), &process.meta().exe);
+            let of_process = detection
+                .findings
+                .iter_mut()
+                .filter(|finding| finding.id == id);
+            for finding in of_process {
+                finding.allowed = allow::reason(&self.allowances, finding, exe, unix_ns);
+            }
+        }
     }
 }

@@ -7,15 +7,40 @@
 //! |---|---|---|---|
 //! | `stuck` | confirmed | p1 | tasks parked for too long on what someone else holds |
 //! | `storm` | confirmed | p2 | stacks of one line that widen at a rate no work explains |
+//! | `leak` | confirmed, else suspected | p1, else p2 | tasks that come and never go |
+//! | `deadlock` | confirmed, else suspected | p1, else p2 | tasks that wait for each other, or for one that has ended |
+//! | `pile_up` | confirmed | p2 | tasks that queue up before one resource |
+//! | `yield_storm` | confirmed | p2 | tasks that yield in a loop instead of waiting |
+//! | `starvation` | confirmed | p2 | more to run than the workers can |
+//! | `cache_growth` | confirmed | p2 | object pools that keep more and more |
+//! | `level` | confirmed | p2, live tasks beyond twice the level p1 | too many live tasks, or panics |
 
+mod allow;
+mod cache_growth;
+mod deadlock;
 mod detectors;
 mod finding;
 mod floor;
+#[cfg(test)]
+mod history_tests;
+mod lasting;
+mod leak;
+mod level;
+mod pile_up;
+mod recent;
+mod settings;
+mod starvation;
 mod storm;
 mod stuck;
+#[cfg(test)]
+mod threshold_tests;
+mod trend;
+mod yield_storm;
 
-pub use detectors::{Detection, Detectors, Settings};
-pub use finding::{Detector, Finding, Severity, State};
+pub use allow::Allowance;
+pub use detectors::{Detection, Detectors};
+pub use finding::{Detector, Finding, Key, Severity, State};
+pub use settings::Settings;
 pub use storm::Storm;
 
 use crate::discover::ProcessId;

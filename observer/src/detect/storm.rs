@@ -5,25 +5,30 @@
 //!
 //! - they are more than 3 per task spawned there in the window: the same tasks grow again and
 //!   again, or deeper than work of this kind needs; or
-//! - tasks are past half their limit. The ledger does not say how wide each stack is, so the
-//!   mean open window of the site's live tasks is taken, against half of the default limit.
-//!   A storm of few deep tasks among many shallow ones of one site is therefore seen by the
-//!   first rule only.
+//! - a task is past half its limit. In events mode that is exact for the tasks that grow:
+//!   `stack_grow` says the new width, and one growth in the window to more than half the limit is
+//!   enough. The ledger has no single stack, so with it alone the mean open window of the site's
+//!   live tasks is taken: few deep tasks among many shallow ones of one site are then seen by the
+//!   first rule only. (`stall` carries a stack pointer, but not where the stack begins, and so no
+//!   depth.) The limit is taken to be the default of 256 KiB: no probe says another.
 //!
-//! The first values after attaching are the baseline: what grew before is no storm. A storm is
+//! The first values after attaching are the baseline: what grew before is no storm. That is the
+//! first value of each site, up to a rotation (2 s) late: what a site grows between the attach
+//! and that value is in the baseline too, and what it grows after it counts. In events mode every
+//! growth since the attach counts. A storm is
 //! over when for one whole window the growths per window were at most half the limit.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::json;
 
+use super::detectors::Detect;
 use super::{Detection, Detector, Finding, Life, Settings, Severity, State};
 use crate::model::{Process, Site};
+use observer_ebpf_abi::DEEP_STACK_BYTES;
 
 /// Growths per spawned task that work explains.
 const GROWTHS_PER_TASK: u64 = 3;
-/// Half of the runtime's default stack limit of 256 KiB.
-const HALF_LIMIT_BYTES: u64 = 128 << 10;
 /// Samples of a window; more are thinned out.
 const SAMPLES: u64 = 16;
 
@@ -47,6 +52,7 @@ pub(super) struct Storms {
 struct Sample {
     at_ns: u64,
     growths: u64,
+    deep_growths: u64,
     spawned: u64,
 }
 
@@ -73,13 +79,13 @@ impl Storms {
             sites: BTreeMap::new(),
         }
     }
-
-    /// Forgets the processes that are over.
-    pub(super) fn retain(&mut self, alive: impl Fn(Life) -> bool) {
+}
+impl Detect for Storms {
+    fn retain(&mut self, alive: &dyn Fn(Life) -> bool) {
         self.sites.retain(|(life, _), _| alive(*life));
     }
 
-    pub(super) fn look(&mut self, now_ns: u64, process: &Process, detection: &mut Detection) {
+    fn look(&mut self, now_ns: u64, process: &Process, detection: &mut Detection) {
         for (index, site) in process.sites().iter().enumerate() {
             if site.counters().growths == 0 {
                 continue;
@@ -113,20 +119,19 @@ impl Watch {
                 ..Sample::default()
             });
         }
-        let (growths, spawned) = (observed.growths, observed.spawned);
-        self.push(
-            Sample {
-                at_ns: now_ns,
-                growths,
-                spawned,
-            },
-            window_ns,
-        );
+        let now = Sample {
+            at_ns: now_ns,
+            growths: observed.growths,
+            deep_growths: observed.deep_growths,
+            spawned: observed.spawned,
+        };
+        self.push(now, window_ns);
         let before = self.before(now_ns.saturating_sub(window_ns));
         let window = Sample {
             at_ns: now_ns,
-            growths: growths - before.growths,
-            spawned: spawned - before.spawned,
+            growths: now.growths - before.growths,
+            deep_growths: now.deep_growths - before.deep_growths,
+            spawned: now.spawned - before.spawned,
         };
         self.judge(now_ns, &window, site, settings);
         window
@@ -160,6 +165,7 @@ impl Watch {
         Sample {
             at_ns,
             growths: part(first.growths, second.growths),
+            deep_growths: part(first.deep_growths, second.deep_growths),
             spawned: part(first.spawned, second.spawned),
         }
     }
@@ -185,13 +191,14 @@ impl Watch {
 
 fn is_storm(window: &Sample, site: &Site, settings: &Settings) -> bool {
     let repeated = window.growths > window.spawned.saturating_mul(GROWTHS_PER_TASK);
-    window.growths > settings.storm_growths && (repeated || is_deep(site))
+    let deep = window.deep_growths > 0 || is_deep(site);
+    window.growths > settings.storm_growths && (repeated || deep)
 }
 
 /// The mean task is past half the default limit.
 fn is_deep(site: &Site) -> bool {
     let live = site.counters().live();
-    live > 0 && site.stack_bytes() / live > HALF_LIMIT_BYTES
+    live > 0 && site.stack_bytes() / live > DEEP_STACK_BYTES
 }
 
 fn finding(
@@ -216,13 +223,16 @@ fn finding(
             active.worst,
         ),
         evidence: json!({
+            "reason": "stack_growth",
             "growths": window.growths,
             "growths_at_worst": active.worst,
+            "growths_past_half_the_limit": window.deep_growths,
             "spawned": window.spawned,
             "live": site.counters().live(),
             "stack_bytes": site.stack_bytes(),
             "lasted_seconds": now_ns.saturating_sub(active.since_ns) as f64 / 1e9,
         }),
+        allowed: None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::detect::Detectors;
 use crate::model::Model;
 use crate::model::fixtures::{Builder, ID, learn, model, text};
+use observer_ebpf_abi::EventCounts;
 
 const SECOND: u64 = 1_000_000_000;
 const STEP: u64 = SECOND / 4;
@@ -30,11 +31,20 @@ impl Program {
 
     /// The next step's counts: spawned, returned, growths, stack bytes.
     fn tell(&mut self, counts: [u64; 4]) -> Storm {
+        self.tell_with_events(counts, EventCounts::default())
+    }
+
+    /// The same with what the event probes counted.
+    fn tell_with_events(&mut self, counts: [u64; 4], events: EventCounts) -> Storm {
         self.step += 1;
         let now = self.step * STEP;
-        self.model
-            .observe(now, &Builder::new().at(now).ledger(1, counts).build());
-        let detection = self.detectors.look(now, &self.model);
+        let mut snapshot = Builder::new().at(now).ledger(1, counts).build();
+        if events != EventCounts::default() {
+            let key = snapshot.ledgers[0].0;
+            snapshot.counts.push((key, events));
+        }
+        self.model.observe(now, &snapshot);
+        let detection = self.detectors.look(now, 0, &self.model);
         let storm = detection.storms.get(&(ID, 0)).copied().unwrap_or_default();
         assert_eq!(storm.active, !detection.findings.is_empty());
         storm
@@ -137,4 +147,55 @@ fn a_long_window_is_kept_in_few_samples() {
         "{}",
         watch.samples.len()
     );
+}
+
+#[test]
+fn one_deep_task_among_shallow_ones_storms_where_events_tell_it() {
+    let events = |growths, deep_growths| EventCounts {
+        spawned: 1_000,
+        growths,
+        deep_growths,
+        ..EventCounts::default()
+    };
+    // Shallow on average, and fewer growths than three a task.
+    for (deep_growths, storms) in [(0, false), (1, true)] {
+        let mut program = Program::attached([0, 0, 0, 0]);
+        let storm =
+            program.tell_with_events([1_000, 0, 500, 1_000 << 15], events(500, deep_growths));
+        assert_eq!(storm.active, storms, "{deep_growths}");
+    }
+}
+
+#[test]
+fn a_deep_growth_that_is_over_makes_no_later_burst_a_storm() {
+    let events = |spawned, growths| EventCounts {
+        spawned,
+        growths,
+        deep_growths: 1,
+        ..EventCounts::default()
+    };
+    let mut program = Program::attached([10_000, 0, 0, 0]);
+    for _ in 0..8 {
+        assert!(
+            !program
+                .tell_with_events([10_000, 0, 50, 0], events(0, 50))
+                .active
+        );
+    }
+    let burst = [11_000, 0, 250, 0];
+    assert!(!program.tell_with_events(burst, events(1_000, 250)).active);
+}
+
+#[test]
+fn what_events_saw_since_the_attach_is_in_no_baseline() {
+    let seen = EventCounts {
+        growths: 300,
+        ..EventCounts::default()
+    };
+    let mut program = Program::attached([10, 0, 300, 0]);
+    assert!(
+        !program.tell([10, 0, 300, 0]).active,
+        "the ledger's baseline"
+    );
+    assert!(program.tell_with_events([10, 0, 300, 0], seen).active);
 }

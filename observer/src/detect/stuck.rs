@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 use runtime_abi::{Class, Reason};
 use serde_json::json;
 
+use super::detectors::Detect;
 use super::floor::Floor;
 use super::{Detection, Detector, Finding, Life, Settings, Severity, State};
 use crate::model::{NamedStall, Process, Stalled};
@@ -49,12 +50,35 @@ impl Stuck {
         }
     }
 
-    /// Forgets the processes that are over.
-    pub(super) fn retain(&mut self, alive: impl Fn(Life) -> bool) {
+    fn stuck_tasks(&self, stalled: &Stalled, old: u64, least: Option<u64>) -> u64 {
+        let named = old.min(stalled.tasks);
+        let unnamed = stalled.tasks.saturating_sub(stalled.named);
+        if unnamed == 0 || stalled.oldest_ns < self.settings.stuck_after_ns {
+            return named;
+        }
+        named + unnamed.min(least.unwrap_or(0).saturating_sub(named))
+    }
+
+    fn old_by_site(&self, now_ns: u64, process: &Process) -> HashMap<(usize, Reason), Old> {
+        let mut by_site: HashMap<_, Old> = HashMap::new();
+        for (task, site, reason, stall) in process.stalls() {
+            let age_ns = now_ns.saturating_sub(stall.since_ns);
+            let blocked = reason.filter(|reason| reason.class() == Class::Blocked);
+            if let (Some(site), Some(reason)) = (site, blocked)
+                && age_ns >= self.settings.stuck_after_ns
+            {
+                by_site.entry((site, reason)).or_default().add(task, stall);
+            }
+        }
+        by_site
+    }
+}
+impl Detect for Stuck {
+    fn retain(&mut self, alive: &dyn Fn(Life) -> bool) {
         self.floors.retain(|(life, _, _), _| alive(*life));
     }
 
-    pub(super) fn look(&mut self, now_ns: u64, process: &Process, detection: &mut Detection) {
+    fn look(&mut self, now_ns: u64, process: &Process, detection: &mut Detection) {
         let mut old = self.old_by_site(now_ns, process);
         let period_ns = process
             .monitor()
@@ -83,29 +107,6 @@ impl Stuck {
                 detection.findings.push(finding(now_ns, &at, tasks, &old));
             }
         }
-    }
-
-    fn stuck_tasks(&self, stalled: &Stalled, old: u64, least: Option<u64>) -> u64 {
-        let named = old.min(stalled.tasks);
-        let unnamed = stalled.tasks.saturating_sub(stalled.named);
-        if unnamed == 0 || stalled.oldest_ns < self.settings.stuck_after_ns {
-            return named;
-        }
-        named + unnamed.min(least.unwrap_or(0).saturating_sub(named))
-    }
-
-    fn old_by_site(&self, now_ns: u64, process: &Process) -> HashMap<(usize, Reason), Old> {
-        let mut by_site: HashMap<_, Old> = HashMap::new();
-        for (task, site, reason, stall) in process.stalls() {
-            let age_ns = now_ns.saturating_sub(stall.since_ns);
-            let blocked = reason.filter(|reason| reason.class() == Class::Blocked);
-            if let (Some(site), Some(reason)) = (site, blocked)
-                && age_ns >= self.settings.stuck_after_ns
-            {
-                by_site.entry((site, reason)).or_default().add(task, stall);
-            }
-        }
-        by_site
     }
 }
 
@@ -161,6 +162,7 @@ fn finding(now_ns: u64, at: &Place, tasks: u64, old: &Old) -> Finding {
             "oldest_parked_seconds": oldest_s,
             "tasks": old.examples.iter().map(|example| task(now_ns, example)).collect::<Vec<_>>(),
         }),
+        allowed: None,
     }
 }
 

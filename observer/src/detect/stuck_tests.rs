@@ -46,14 +46,14 @@ fn a_named_stall_is_stuck_from_the_threshold_until_its_release() {
             model.record(&stall(7, MUTEX, now, now - PARKED_NS));
         }
         report(&mut model, now, MUTEX, 1);
-        if stuck(&detectors.look(now, &model)) == 1 {
+        if stuck(&detectors.look(now, 0, &model)) == 1 {
             began.get_or_insert(now);
         }
     }
     assert_eq!(began, Some(PARKED_NS + 30 * SECOND));
     model.record(&unstall(7, MUTEX, 50 * SECOND));
     report(&mut model, 50 * SECOND, MUTEX, 0);
-    let detection = detectors.look(50 * SECOND, &model);
+    let detection = detectors.look(50 * SECOND, 0, &model);
     assert_eq!((stuck(&detection), detection.findings.len()), (0, 0));
 }
 
@@ -62,7 +62,7 @@ fn a_finding_says_where_why_and_since_when() {
     let (mut model, mut detectors) = (watched(), Detectors::default());
     model.record(&stall(7, MUTEX, 45 * SECOND, 35 * SECOND));
     report(&mut model, 45 * SECOND, MUTEX, 1);
-    let findings = detectors.look(45 * SECOND, &model).findings;
+    let findings = detectors.look(45 * SECOND, 0, &model).findings;
     let [finding] = findings.as_slice() else {
         panic!("one finding: {findings:?}")
     };
@@ -85,7 +85,7 @@ fn waiting_and_idle_tasks_are_never_stuck() {
         model.record(&stall(7, reason.code(), 990 * SECOND, 980 * SECOND));
         for now in [990, 995, 1_100] {
             report(&mut model, now * SECOND, reason.code(), 64);
-            let detection = detectors.look(now * SECOND, &model);
+            let detection = detectors.look(now * SECOND, 0, &model);
             assert!(
                 detection.stuck.is_empty() && detection.findings.is_empty(),
                 "{reason:?}"
@@ -101,7 +101,7 @@ fn the_number_of_stalled_tasks_bounds_the_names() {
         model.record(&stall(task, MUTEX, 45 * SECOND, 35 * SECOND));
     }
     report(&mut model, 45 * SECOND, MUTEX, 1);
-    assert_eq!(stuck(&detectors.look(45 * SECOND, &model)), 1);
+    assert_eq!(stuck(&detectors.look(45 * SECOND, 0, &model)), 1);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn unnamed_tasks_count_once_a_whole_window_was_seen() {
             model.record(&stall(task, MUTEX, now, now - PARKED_NS));
         }
         report(&mut model, now, MUTEX, 100_000);
-        counts.push(stuck(&detectors.look(now, &model)));
+        counts.push(stuck(&detectors.look(now, 0, &model)));
     }
     assert_eq!(counts[0], 3, "the names");
     assert_eq!(counts[19], 3, "19 s of a window of 20 s");
@@ -128,7 +128,7 @@ fn young_stalls_are_not_stuck_however_many() {
         let now = now * SECOND;
         model.record(&stall(1, MUTEX, now, now - PARKED_NS));
         report(&mut model, now, MUTEX, 50_000);
-        assert_eq!(stuck(&detectors.look(now, &model)), 0);
+        assert_eq!(stuck(&detectors.look(now, 0, &model)), 0);
     }
 }
 
@@ -137,9 +137,9 @@ fn a_process_that_is_over_leaves_nothing() {
     let (mut model, mut detectors) = (watched(), Detectors::default());
     model.record(&stall(7, MUTEX, 45 * SECOND, 35 * SECOND));
     report(&mut model, 45 * SECOND, MUTEX, 1);
-    assert_eq!(stuck(&detectors.look(45 * SECOND, &model)), 1);
+    assert_eq!(stuck(&detectors.look(45 * SECOND, 0, &model)), 1);
     model.end(ID);
-    let detection = detectors.look(46 * SECOND, &model);
+    let detection = detectors.look(46 * SECOND, 0, &model);
     assert!(detection.stuck.is_empty() && detection.findings.is_empty());
     assert!(detectors.stuck.floors.is_empty());
 }
@@ -158,7 +158,7 @@ proptest! {
             model.record(&stall(*task, MUTEX, at, at - since));
         }
         report(&mut model, now, MUTEX, 6);
-        prop_assert_eq!(stuck(&detectors.look(now, &model)), 3);
+        prop_assert_eq!(stuck(&detectors.look(now, 0, &model)), 3);
     }
 }
 
@@ -182,7 +182,7 @@ fn findings_beyond_the_bound_are_counted() {
         learn(&mut model, site, &text("src/main.rs", site as u32));
     }
     model.settle(60 * SECOND);
-    let detection = Detectors::default().look(60 * SECOND, &model);
+    let detection = Detectors::default().look(60 * SECOND, 0, &model);
     assert_eq!(detection.findings.len(), 1_000);
     assert_eq!(detection.findings_left_out, 2);
 }

@@ -13,7 +13,7 @@ use crate::discover::ProcessId;
 const MAX_SERIES: usize = 100;
 
 /// Which findings have series: of each process the worst, up to a bound. Those of one site that
-/// differ only in what has no label (the reason) are one series.
+/// differ only in what has no label (the reason) are one series; what is allowed has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct FindingSeries {
     /// Places in the list of findings, one a series.
@@ -28,7 +28,8 @@ impl FindingSeries {
         let mut series = Self::default();
         let mut seen = BTreeSet::new();
         let mut counts: BTreeMap<ProcessId, usize> = BTreeMap::new();
-        for (index, finding) in findings.iter().enumerate() {
+        let shown = |(_, finding): &(usize, &Finding)| finding.allowed.is_none();
+        for (index, finding) in findings.iter().enumerate().filter(shown) {
             let (detector, state, severity) = (finding.detector, finding.state, finding.severity);
             if !seen.insert((finding.id, &finding.site, detector, state, severity)) {
                 continue;
@@ -56,7 +57,7 @@ pub fn findings_json(view: &View) -> Value {
 
 /// One finding. Times are RFC 3339 in UTC.
 pub(super) fn finding_json(finding: &Finding, unix_offset_ns: u64) -> Value {
-    json!({
+    let mut json = json!({
         "detector": finding.detector.name(),
         "state": finding.state.name(),
         "severity": finding.severity.name(),
@@ -67,7 +68,11 @@ pub(super) fn finding_json(finding: &Finding, unix_offset_ns: u64) -> Value {
         "last_seen": rfc3339(finding.last_seen_ns.saturating_add(unix_offset_ns)),
         "summary": finding.summary,
         "evidence": finding.evidence,
-    })
+    });
+    if let Some(why) = &finding.allowed {
+        json["allowed"] = json!(&**why);
+    }
+    json
 }
 
 #[cfg(test)]
@@ -87,7 +92,17 @@ mod tests {
             last_seen_ns: 0,
             summary: String::new(),
             evidence: json!({ "reason": reason }),
+            allowed: None,
         }
+    }
+
+    #[test]
+    fn what_is_allowed_is_listed_with_its_reason_and_has_no_series() {
+        let mut findings = [finding(1, 7, "mutex"), finding(1, 8, "mutex")];
+        findings[0].allowed = Some("known".into());
+        assert_eq!(FindingSeries::new(&findings).shown, [1]);
+        assert_eq!(finding_json(&findings[0], 0)["allowed"], "known");
+        assert_eq!(finding_json(&findings[1], 0).get("allowed"), None);
     }
 
     #[test]

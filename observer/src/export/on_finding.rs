@@ -4,17 +4,13 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use super::View;
 use super::findings::finding_json;
-use crate::detect::{Detector, Finding};
-use crate::discover::ProcessId;
+use crate::detect::{Finding, Key};
 
 /// Files that one observer writes at most; later findings are logged and counted.
 const MAX_FILES: usize = 1_000;
-
-type Key = (Detector, ProcessId, Arc<str>, String);
 
 /// Writes findings as they begin.
 #[derive(Debug)]
@@ -49,9 +45,14 @@ impl OnFinding {
 
     /// Writes what began since the last view.
     pub fn look(&mut self, view: &View) {
-        let lasting: HashSet<Key> = view.findings.iter().map(key).collect();
-        for finding in &view.findings {
-            if self.lasting.contains(&key(finding)) {
+        let told = || {
+            view.findings
+                .iter()
+                .filter(|finding| finding.allowed.is_none())
+        };
+        let lasting: HashSet<Key> = told().map(Finding::key).collect();
+        for finding in told() {
+            if self.lasting.contains(&finding.key()) {
                 continue;
             }
             if self.written == MAX_FILES {
@@ -85,19 +86,11 @@ impl OnFinding {
     }
 }
 
-/// Two findings of one site differ in their reason, if in nothing else.
-fn key(finding: &Finding) -> Key {
-    let reason = finding.evidence["reason"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    (finding.detector, finding.id, finding.site.clone(), reason)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{Severity, State};
+    use crate::detect::{Detector, Severity, State};
+    use crate::discover::ProcessId;
 
     fn finding(reason: &str) -> Finding {
         Finding {
@@ -114,6 +107,7 @@ mod tests {
             last_seen_ns: 5,
             summary: "stuck".into(),
             evidence: serde_json::json!({ "reason": reason }),
+            allowed: None,
         }
     }
 

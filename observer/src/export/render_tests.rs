@@ -17,7 +17,7 @@ use crate::model::fixtures::{Builder, INCARNATION, incarnation, learn, meta, mod
 const SECOND: u64 = 1_000_000_000;
 
 fn view_of(model: &Model, limits: Limits, now_ns: u64) -> View {
-    let detection = Detectors::default().look(now_ns, model);
+    let detection = Detectors::default().look(now_ns, 0, model);
     let mut selection = Selection::new(limits);
     selection.update(now_ns, model);
     View::new(model, &detection, &selection, ObserverView::default())

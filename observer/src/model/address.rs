@@ -52,12 +52,15 @@ impl Address {
         }
     }
 
-    /// What of it happened since we look. Events are counted only since then.
+    /// What of it happened since we look. Events are counted only since then, and need no
+    /// baseline: where there are both, the larger number is the better one.
     pub(super) fn observed(&self, events_only: bool) -> Counters {
         if events_only {
             return self.events;
         }
-        self.ledger.since(&self.baseline.unwrap_or_default())
+        let mut observed = self.ledger.since(&self.baseline.unwrap_or_default());
+        observed.raise(&self.events);
+        observed
     }
 
     pub(super) fn stack_bytes(&self) -> u64 {

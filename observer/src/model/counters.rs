@@ -21,6 +21,9 @@ pub struct Counters {
     pub yields: u64,
     /// Widenings of stack windows.
     pub growths: u64,
+    /// Those of them that are known to have made a window wider than half the default limit:
+    /// of events only, the ledger has no single stack.
+    pub deep_growths: u64,
 }
 
 impl Counters {
@@ -71,6 +74,7 @@ impl Counters {
             (&mut self.parks, other.parks),
             (&mut self.yields, other.yields),
             (&mut self.growths, other.growths),
+            (&mut self.deep_growths, other.deep_growths),
         ] {
             *mine = join(*mine, theirs);
         }
@@ -88,6 +92,7 @@ impl From<&LedgerValue> for Counters {
             parks: value.parks,
             yields: value.yields,
             growths: value.growths,
+            deep_growths: 0,
         }
     }
 }
@@ -104,6 +109,7 @@ impl From<&EventCounts> for Counters {
             parks: counts.parks,
             yields: 0,
             growths: counts.growths,
+            deep_growths: counts.deep_growths,
         }
     }
 }
@@ -114,7 +120,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn counters() -> impl Strategy<Value = Counters> {
-        any::<[u64; 8]>().prop_map(|[a, b, c, d, e, f, g, h]| Counters {
+        any::<[u64; 9]>().prop_map(|[a, b, c, d, e, f, g, h, i]| Counters {
             spawned: a,
             returned: b,
             panicked: c,
@@ -123,6 +129,7 @@ mod tests {
             parks: f,
             yields: g,
             growths: h,
+            deep_growths: i,
         })
     }
 

@@ -9,6 +9,7 @@ mod counts;
 mod deploy;
 mod errors;
 mod events;
+mod gallery;
 mod harness;
 mod killed;
 mod list;

@@ -15,7 +15,9 @@ fn every_event_is_counted_once_by_site() {
         emitter.fire_times("run", 300, &[1, 4096, 0, 0]);
         emitter.fire_times("park", 200, &[1, 4096, 2]);
         emitter.fire_times("unpark", 150, &[1, 4096, 50]);
-        emitter.fire_times("stack_grow", 7, &[1, 4096, 32_768, 65_536]);
+        emitter.fire_times("stack_grow", 4, &[1, 4096, 32_768, 65_536]);
+        emitter.fire_times("stack_grow", 2, &[1, 4096, 65_536, 131_072]);
+        emitter.fire_times("stack_grow", 1, &[1, 4096, 131_072, 131_073]);
         for (outcome, times) in [(0, 10), (1, 20), (2, 30), (9, 40)] {
             emitter.fire_times("exit", times, &[1, 4096, outcome]);
         }
@@ -27,6 +29,7 @@ fn every_event_is_counted_once_by_site() {
             unparks: 150,
             runs: 300,
             growths: 7,
+            deep_growths: 1,
         };
         assert_eq!(counts.len(), 1);
         assert_eq!(

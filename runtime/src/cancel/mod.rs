@@ -40,6 +40,7 @@ mod until;
 use std::time::Duration;
 
 pub use cause::{Cancelled, Cause, Interrupted};
+pub(crate) use token::Registration;
 pub use token::{CancelOnDrop, Token};
 pub use until::Until;
 #[allow(

@@ -19,9 +19,8 @@ use super::cause::{Cancelled, Cause, Interrupted};
 use super::until::Until;
 use crate::primitive::static_atomic::{AtomicBool, Ordering};
 use crate::primitive::static_sync::{Arc, Mutex, MutexGuard, Weak};
-use crate::sys::clock;
 use crate::task::Waiter;
-use crate::time::{Instant, NEVER};
+use crate::time::{self, Instant, NEVER};
 
 /// Tells tasks to stop: cancelled once, for ever, with a cause, and with it all tokens below.
 ///
@@ -70,7 +69,7 @@ struct State {
 }
 
 /// The place of a waiter, which it leaves on drop.
-pub(super) struct Registration<'a> {
+pub(crate) struct Registration<'a> {
     token: &'a Token,
     place: usize,
 }
@@ -203,12 +202,12 @@ impl Token {
         }
     }
 
-    pub(super) fn deadline_ns(&self) -> u64 {
+    pub(crate) fn deadline_ns(&self) -> u64 {
         self.0.deadline_ns
     }
 
     /// Registers a waiter, unless the token is cancelled.
-    pub(super) fn register(&self, waiter: Waiter) -> Option<Registration<'_>> {
+    pub(crate) fn register(&self, waiter: Waiter) -> Option<Registration<'_>> {
         let mut state = self.0.lock();
         if state.cause.is_some() {
             return None;
@@ -224,7 +223,7 @@ impl Token {
 
     fn expire(&self) -> bool {
         let deadline_ns = self.0.deadline_ns;
-        let expired = deadline_ns != NEVER && clock::monotonic_ns() >= deadline_ns;
+        let expired = deadline_ns != NEVER && time::now_ns() >= deadline_ns;
         if expired {
             self.end(Cause::DeadlinePassed);
         }

@@ -6,9 +6,8 @@ use runtime_abi::Reason;
 
 use super::cause::Interrupted;
 use super::token::{Registration, Token};
-use crate::sys::clock;
 use crate::task::{self, TaskId};
-use crate::time::{Instant, NEVER};
+use crate::time::{self, Instant, NEVER};
 
 /// How long a wait may last: for a time, to a time, until a token is cancelled, or the first of
 /// these.
@@ -75,7 +74,7 @@ impl<'a> Until<'a> {
         if let Some(token) = self.token {
             token.check()?;
         }
-        if self.deadline_ns != NEVER && clock::monotonic_ns() >= self.deadline_ns {
+        if self.deadline_ns != NEVER && time::now_ns() >= self.deadline_ns {
             return Err(Interrupted::TimedOut);
         }
         Ok(())
@@ -146,7 +145,7 @@ impl<'a> Wait<'a> {
         match self.until.end_ns() {
             NEVER => task::park(reason, resource, owner),
             end_ns => {
-                let left_ns = end_ns.saturating_sub(clock::monotonic_ns());
+                let left_ns = end_ns.saturating_sub(time::now_ns());
                 task::park_timeout(reason, resource, owner, Duration::from_nanos(left_ns));
             }
         }

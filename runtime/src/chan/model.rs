@@ -5,15 +5,18 @@ use loom::thread;
 
 use super::bounded;
 
-fn check(model: impl Fn() + Sync + Send + 'static) {
+mod flavours;
+mod select;
+
+fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(3);
+    builder.preemption_bound = Some(preemptions);
     builder.check(model);
 }
 
 #[test]
 fn a_sender_that_waits_for_room_is_woken() {
-    check(|| {
+    check(3, || {
         let (sender, receiver) = bounded(1);
         let sending = thread::spawn(move || {
             sender.send(1).unwrap();
@@ -28,7 +31,7 @@ fn a_sender_that_waits_for_room_is_woken() {
 
 #[test]
 fn two_receivers_get_one_message_each() {
-    check(|| {
+    check(3, || {
         let (sender, receiver) = bounded(2);
         let other = receiver.clone();
         let receiving = thread::spawn(move || other.recv().unwrap());
@@ -41,7 +44,7 @@ fn two_receivers_get_one_message_each() {
 
 #[test]
 fn two_senders_share_one_place() {
-    check(|| {
+    check(3, || {
         let (sender, receiver) = bounded(1);
         let other = sender.clone();
         let first = thread::spawn(move || sender.send(1).unwrap());
@@ -54,7 +57,7 @@ fn two_senders_share_one_place() {
 
 #[test]
 fn a_receiver_that_barges_in_leaves_no_message_behind() {
-    check(|| {
+    check(3, || {
         let (sender, receiver) = bounded(1);
         let other = receiver.clone();
         let receiving = thread::spawn(move || other.recv().unwrap());
@@ -70,7 +73,7 @@ fn a_receiver_that_barges_in_leaves_no_message_behind() {
 
 #[test]
 fn dropping_the_last_sender_wakes_every_receiver() {
-    check(|| {
+    check(3, || {
         let (sender, receiver) = bounded::<i32>(1);
         let other = receiver.clone();
         let receiving = thread::spawn(move || other.recv().is_err());
@@ -83,7 +86,7 @@ fn dropping_the_last_sender_wakes_every_receiver() {
 
 #[test]
 fn dropping_the_receiver_gives_a_waiting_sender_its_message_back() {
-    check(|| {
+    check(3, || {
         let (sender, receiver) = bounded(1);
         sender.send(1).unwrap();
         let closing = thread::spawn(move || drop(receiver));

@@ -3,11 +3,16 @@
 use std::fmt;
 use std::iter::FusedIterator;
 
-use super::channel::{Channel, End};
-use super::error::{RecvError, TryRecvError};
+use super::channel::Channel;
+use super::error::{RecvError, RecvUntilError, TryRecvError};
+use super::patience::Forever;
+use super::select::Receiving;
+use super::side::End;
+use crate::cancel::{Until, Wait};
 use crate::primitive::Arc;
 
-/// Receives messages from a channel made by [`bounded`](super::bounded).
+/// Receives messages from a channel made by [`bounded`](super::bounded),
+/// [`rendezvous`](super::rendezvous) or [`unbounded`](super::unbounded).
 ///
 /// Clones receive from the same channel; each message goes to one of them. When the last one
 /// is dropped, the messages still in the channel are dropped, and senders get an error.
@@ -39,10 +44,32 @@ impl<T> Receiver<T> {
     ///
     /// If the channel is empty and every sender is gone, also while it waits.
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.channel.recv()
+        Ok(self.channel.recv(Forever)?)
     }
 
-    /// Receives a message if there is one now.
+    /// Like [`recv`](Self::recv), and waits no longer than that: for a time, to a time, until a
+    /// token is cancelled, or the first of these. A message that is there is received whatever
+    /// the time.
+    ///
+    /// ```
+    /// use runtime::chan;
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = chan::bounded::<u32>(1);
+    /// let error = receiver.recv_until(Duration::from_millis(1)).unwrap_err();
+    /// assert!(error.interrupted().is_some_and(|why| why.is_timeout()));
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.recv_until(Duration::ZERO).unwrap(), 7);
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the channel is empty and every sender is gone, also while it waits, or the wait is over.
+    pub fn recv_until<'a>(&self, until: impl Into<Until<'a>>) -> Result<T, RecvUntilError> {
+        Ok(self.channel.recv(Wait::new(until.into()))?)
+    }
+
+    /// Receives a message if there is one now, or, in a channel without room, if a sender waits.
     ///
     /// # Errors
     ///
@@ -51,9 +78,20 @@ impl<T> Receiver<T> {
         self.channel.try_recv()
     }
 
+    /// Receiving as an operation of a [`Select`](super::select::Select).
+    pub fn receiving(&self) -> Receiving<'_, T> {
+        Receiving::from_source(self.channel.source())
+    }
+
     /// Receives until every sender is gone and the channel is empty.
     pub fn iter(&self) -> Iter<'_, T> {
         Iter { receiver: self }
+    }
+
+    /// How many wait to receive.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn waiting(&self) -> usize {
+        self.channel.waiting(End::Receiving)
     }
 
     /// Messages in the channel now.
@@ -66,7 +104,7 @@ impl<T> Receiver<T> {
         self.len() == 0
     }
 
-    /// Messages that the channel can hold.
+    /// Messages that the channel can hold: 0 for a rendezvous, `usize::MAX` without a bound.
     pub fn capacity(&self) -> usize {
         self.channel.capacity()
     }

@@ -2,11 +2,16 @@
 
 use std::fmt;
 
-use super::channel::{Channel, End};
-use super::error::{SendError, TrySendError};
+use super::channel::Channel;
+use super::error::{SendError, SendUntilError, TrySendError};
+use super::patience::Forever;
+use super::select::Sending;
+use super::side::End;
+use crate::cancel::{Until, Wait};
 use crate::primitive::Arc;
 
-/// Sends messages into a channel made by [`bounded`](super::bounded).
+/// Sends messages into a channel made by [`bounded`](super::bounded),
+/// [`rendezvous`](super::rendezvous) or [`unbounded`](super::unbounded).
 ///
 /// Clones send into the same channel. When the last one is dropped, receivers get what is
 /// still in it and then an error.
@@ -20,22 +25,60 @@ impl<T> Sender<T> {
     }
 
     /// Sends a message, parking the task (or blocking the foreign thread) while the channel
-    /// is full.
+    /// is full; into a channel without room, until a receiver has taken the message.
     ///
     /// # Errors
     ///
     /// If every receiver is gone, also while it waits; the error holds the message.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.channel.send(message)
+        Ok(self.channel.send(message, Forever)?)
     }
 
-    /// Sends a message if there is room for it now.
+    /// Like [`send`](Self::send), and waits no longer than that: for a time, to a time, until a
+    /// token is cancelled, or the first of these. A message that can be sent without waiting is
+    /// sent whatever the time.
+    ///
+    /// ```
+    /// use runtime::{cancel::Token, chan};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, _receiver) = chan::bounded(1);
+    /// sender.send_until("first", Duration::ZERO).unwrap();
+    /// let error = sender.send_until("second", Duration::from_millis(1)).unwrap_err();
+    /// assert!(error.interrupted().is_some_and(|why| why.is_timeout()));
+    /// assert_eq!(error.into_inner(), "second");
+    ///
+    /// let token = Token::new();
+    /// token.cancel();
+    /// assert!(sender.send_until("third", &token).is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If every receiver is gone, also while it waits, or the wait is over; the error holds the
+    /// message.
+    pub fn send_until<'a>(
+        &self,
+        message: T,
+        until: impl Into<Until<'a>>,
+    ) -> Result<(), SendUntilError<T>> {
+        let wait = Wait::new(until.into());
+        Ok(self.channel.send(message, wait)?)
+    }
+
+    /// Sends a message if there is room for it now, or, in a channel without room, if a receiver
+    /// waits for it.
     ///
     /// # Errors
     ///
     /// If the channel is full or every receiver is gone; the error holds the message.
     pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         self.channel.try_send(message)
+    }
+
+    /// Sending a message as an operation of a [`Select`](super::select::Select).
+    pub fn sending(&self, message: T) -> Sending<'_, T> {
+        Sending::to_sink(self.channel.sink(), message)
     }
 
     /// Messages in the channel now.
@@ -48,7 +91,7 @@ impl<T> Sender<T> {
         self.len() == 0
     }
 
-    /// Messages that the channel can hold.
+    /// Messages that the channel can hold: 0 for a rendezvous, `usize::MAX` without a bound.
     pub fn capacity(&self) -> usize {
         self.channel.capacity()
     }

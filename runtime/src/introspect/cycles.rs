@@ -1,9 +1,11 @@
 //! Tasks that wait for each other.
 //!
-//! A task that is parked on a mutex, a lock or a join waits for one task, its owner: an edge. Each
-//! task has at most one, so following them ends at a task that waits for nobody, or comes back:
-//! a cycle. Owners of other parks (the last that used the other end of a channel) say who is
-//! likely to be waited for, not who must be, and make no edge.
+//! A task that is parked on a mutex, a join, or a lock that is being written waits for one task,
+//! its owner: an edge. Each task has at most one, so following them ends at a task that waits for
+//! nobody, or comes back: a cycle. It is a deadlock if all its tasks waited all the time while
+//! they were asked, for then none of them can have let go of anything. Owners of other parks (the
+//! last that used the other end of a channel, one of several readers) say who is likely to be
+//! waited for, not who must be, and make no edge.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,10 +21,9 @@ pub struct Cycle {
 
 /// The cycles among the tasks of the process: deadlocks.
 ///
-/// A task knows who held its lock when it parked. Where others queue for the same lock, it may have
-/// changed hands since without the task being told, so a cycle of locks is a strong suspicion; one
-/// that is there again a second later, with parks as old as that, nearly always is a deadlock. A
-/// cycle of joins is certain.
+/// Certain, not suspected: every lock is asked who holds it, and all tasks of a cycle were parked
+/// from before the first of them was asked until after the last. None of them runs again, unless
+/// somebody outside of the cycle wakes it.
 #[must_use]
 pub fn cycles() -> Vec<Cycle> {
     of(&tasks())
@@ -42,7 +43,10 @@ pub(super) fn of(tasks: &[Task]) -> Vec<Cycle> {
         while let Some(task) = next {
             if let Some(&before) = met.get(&task.id) {
                 if before == walk {
-                    cycles.push(Cycle::from(task, &waiting));
+                    let cycle = Cycle::from(task, &waiting);
+                    if cycle.tasks.iter().all(Task::still_waits) {
+                        cycles.push(cycle);
+                    }
                 }
                 break;
             }
@@ -56,8 +60,7 @@ pub(super) fn of(tasks: &[Task]) -> Vec<Cycle> {
 /// Whom the task must wait for.
 fn waits_for(task: &Task) -> Option<TaskId> {
     let park = task.park?;
-    let is_certain = matches!(park.reason, Reason::Mutex | Reason::Rwlock | Reason::Join);
-    (is_certain && !park.owner.is_none()).then_some(park.owner)
+    (park.is_owner_certain && !park.owner.is_none()).then_some(park.owner)
 }
 
 impl Cycle {

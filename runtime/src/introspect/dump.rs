@@ -50,6 +50,10 @@ impl Dump {
         &self.tasks
     }
 
+    pub(crate) fn of(tasks: Vec<Task>) -> Self {
+        Self { tasks }
+    }
+
     fn groups(&self) -> Vec<Group<'_>> {
         let mut groups = BTreeMap::<Kind, Group<'_>>::new();
         for task in &self.tasks {

@@ -36,9 +36,12 @@ pub use cycles::{Cycle, cycles};
 pub use dump::Dump;
 pub use runtime_abi::TaskState as State;
 
-use crate::ledger::{self, Counter, stall};
+use crate::ledger::stall::{self, ParkWord};
+use crate::ledger::{self, Counter};
 use crate::monitor;
+use crate::sched::shared::Shared;
 use crate::site::{self, Site};
+use crate::task::place;
 use crate::task::table::{self, ParkSnapshot, TaskSnapshot};
 use crate::{Reason, TaskId, stack};
 
@@ -49,6 +52,8 @@ pub struct Task {
     site: &'static Site,
     state: State,
     park: Option<Park>,
+    /// What tells its park from the next one.
+    word: ParkWord,
 }
 
 /// What a task waits for.
@@ -57,6 +62,8 @@ pub struct Park {
     reason: Reason,
     resource: u64,
     owner: TaskId,
+    /// Whether nobody but the owner can end the wait.
+    is_owner_certain: bool,
     since: Duration,
 }
 
@@ -110,9 +117,15 @@ pub struct Metrics {
 #[must_use]
 pub fn tasks() -> Vec<Task> {
     let slots = 0..table::slots();
-    slots
-        .filter_map(|slot| Some(Task::new(slot, &table::task_snapshot(slot)?)))
-        .collect()
+    slots.filter_map(Task::at).collect()
+}
+
+/// Tasks of one runtime that have not ended.
+pub(crate) fn tasks_of(runtime: &Shared) -> Vec<Task> {
+    // A vacant slot still names the runtime of its last task; then there is no task to be seen.
+    let is_of = |slot: &u32| table::get(*slot).is_some_and(|record| record.is_of(runtime));
+    let slots = (0..table::slots()).filter(is_of);
+    slots.filter_map(Task::at).collect()
 }
 
 /// The counters of every line that has spawned.
@@ -141,12 +154,33 @@ pub fn metrics() -> Metrics {
 }
 
 impl Task {
-    fn new(slot: u32, snapshot: &TaskSnapshot) -> Self {
+    /// The task in a slot.
+    fn at(slot: u32) -> Option<Self> {
+        let word = stall::word(slot);
+        let snapshot = table::task_snapshot(slot)?;
+        let mut task = Self::new(slot, &snapshot, word);
+        let holder = task.park.and_then(|_| place::holder(slot));
+        if let (Some(park), Some(holder)) = (&mut task.park, holder)
+            && stall::word(slot) == word
+        {
+            park.owner = holder.task;
+            park.is_owner_certain = holder.is_only;
+        }
+        Some(task)
+    }
+
+    /// Whether it has waited all the time since it was looked at.
+    fn still_waits(&self) -> bool {
+        self.word.reason().is_some() && stall::word(self.id.slot()) == self.word
+    }
+
+    fn new(slot: u32, snapshot: &TaskSnapshot, word: ParkWord) -> Self {
         Self {
             id: snapshot.task,
             site: snapshot.site,
             state: snapshot.state,
             park: snapshot.park.as_ref().map(|park| Park::new(slot, park)),
+            word,
         }
     }
 
@@ -193,6 +227,7 @@ impl Park {
             reason: snapshot.reason,
             resource: snapshot.resource,
             owner: snapshot.owner,
+            is_owner_certain: snapshot.reason == Reason::Join,
             since: Duration::from_nanos(stall::parked_ns(slot)),
         }
     }
@@ -209,7 +244,8 @@ impl Park {
         self.resource
     }
 
-    /// Who holds what it waits for; [`TaskId::NONE`] if nobody, or it is not known.
+    /// Who holds what it waits for; [`TaskId::NONE`] if nobody, or it is not known. Of a lock, now;
+    /// of other things, when the task parked.
     #[must_use]
     pub fn owner(&self) -> TaskId {
         self.owner

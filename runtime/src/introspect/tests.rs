@@ -107,3 +107,38 @@ fn the_counters_of_a_line_are_what_happened_there() {
         assert!(metrics.live >= 1 && metrics.workers >= 1, "{metrics:?}");
     });
 }
+
+#[test]
+fn a_waiter_is_told_of_with_the_holder_of_now() {
+    Runtime::run(|| {
+        let lock = Arc::new(Mutex::new(()));
+        let (go, gate) = chan::bounded::<()>(1);
+        let guard = lock.lock().unwrap();
+        let wait = |gate: chan::Receiver<()>| {
+            let lock = Arc::clone(&lock);
+            spawn(move || {
+                let _guard = lock.lock().unwrap();
+                let _ = gate.recv();
+            })
+        };
+        let first = wait(gate.clone());
+        once_parked(first.id(), Reason::Mutex);
+        let second = wait(gate);
+        let owner = once_parked(second.id(), Reason::Mutex)
+            .park()
+            .unwrap()
+            .owner();
+        assert_eq!(Some(owner), task::current());
+        drop(guard);
+        // The first one has it now; the second one slept through that.
+        once_parked(first.id(), Reason::ChanRecv);
+        let owner = once_parked(second.id(), Reason::Mutex)
+            .park()
+            .unwrap()
+            .owner();
+        assert_eq!(owner, first.id());
+        drop(go);
+        first.join().unwrap();
+        second.join().unwrap();
+    });
+}

@@ -63,10 +63,11 @@ fn fire_monitor(live: u64, gauges: &Gauges, stall_period_ns: u64) {
 
 /// Fires with what the park looks like now; not at all if it is over (the next scan says so).
 fn fire_stall(name: &Name, parked_ns: u64) {
+    let holder = task::place::holder(name.slot);
     let Some(park) = task::table::parked_snapshot(name.slot) else {
         return;
     };
-    // The word after the snapshot: it says that what was read is of this park.
+    // The word after the rest: it says that what was read is of this park.
     if stall::word(name.slot) != name.word {
         return;
     }
@@ -75,7 +76,7 @@ fn fire_stall(name: &Name, parked_ns: u64) {
         ready(name.site),
         name.reason.code(),
         park.resource,
-        park.owner.as_u64(),
+        holder.map_or(park.owner, |holder| holder.task).as_u64(),
         parked_ns,
         park.pc,
         park.sp,

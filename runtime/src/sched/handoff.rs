@@ -153,6 +153,7 @@ impl WatchedRuntime {
         let used_ns = cpu_ns(hog).saturating_sub(look.cpu_ns);
         let is_hogging = used_ns >= HOG_NS || look.unchanged >= BLOCKED_LOOKS && is_blocked(hog);
         if is_hogging
+            && !self.shared.simulation.is_on()
             && !hog.is_replaced()
             && let Some(spare) = self.start_spare()
             && settle_surplus(hog, spare)

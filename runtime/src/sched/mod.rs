@@ -13,6 +13,7 @@ mod schedule;
 mod search;
 pub(crate) mod shared;
 pub(crate) mod shutdown;
+pub(crate) mod simulation;
 mod sleep;
 pub(crate) mod worker;
 pub(crate) mod workers;

@@ -6,7 +6,6 @@
 
 use crate::primitive::atomic::Ordering;
 use crate::sched::{run_queue::HALF, sleep, worker::Worker};
-use crate::sys::clock;
 use crate::task::record::Record;
 use crate::time;
 
@@ -27,6 +26,9 @@ impl Worker {
             return None;
         }
         let tick = self.tick.get();
+        if self.is_simulated {
+            self.simulate_step();
+        }
         if tick.is_multiple_of(TIMER_ROUND) {
             self.look_at_timers();
         }
@@ -43,6 +45,23 @@ impl Worker {
         }
         self.announce_new_timer();
         ready
+    }
+
+    /// Brings what is runnable into another order, and lets time pass.
+    #[cold]
+    fn simulate_step(&self) {
+        let simulation = &self.shared.simulation;
+        simulation.step();
+        self.look_at_timers();
+        let queue = &self.processor.queue;
+        let outside = self.shared.global.pop_batch(|_| 0, |_| {});
+        let waiting = [outside, queue.take_next()].into_iter().flatten();
+        waiting.for_each(|task| self.push_back(task));
+        for _ in 0..simulation.draw(queue.len() + 1) {
+            if let Some(task) = queue.pop() {
+                self.push_back(task);
+            }
+        }
     }
 
     /// Before this worker runs a task that may not come back in time, or ends.
@@ -88,7 +107,7 @@ impl Worker {
         if timers.next_ns() == time::NEVER {
             return;
         }
-        let due = timers.take_due(clock::monotonic_ns());
+        let due = timers.take_due(self.shared.now_ns());
         if due.is_empty() {
             return;
         }
@@ -106,7 +125,7 @@ impl Worker {
         }
         // Timers of sleeping and of hogging workers; only if there are any.
         if self.shared.next_deadline_ns() != time::NEVER {
-            time::fire_due(self.shared, clock::monotonic_ns());
+            time::fire_due(self.shared, self.shared.now_ns());
         }
         // Yielding tasks fill the ring without waking anyone; share them now.
         if self.processor.queue.len() > 0 && self.shared.idle.may_wake() {

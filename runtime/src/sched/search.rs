@@ -4,7 +4,6 @@
 
 use crate::primitive::{atomic::Ordering, spin_loop};
 use crate::sched::{sleep, worker::Worker};
-use crate::sys::clock;
 use crate::task::record::Record;
 use crate::time;
 
@@ -42,7 +41,7 @@ impl Worker {
         let ticks = self.ticks_of_others();
         for round in 0..SEARCH_ROUNDS {
             if self.shared.next_deadline_ns() != time::NEVER {
-                time::fire_due(self.shared, clock::monotonic_ns());
+                time::fire_due(self.shared, self.shared.now_ns());
             }
             let found = self
                 .take_local()
@@ -99,7 +98,7 @@ impl Worker {
     }
 
     /// A step of xorshift64.
-    fn next_random(&self) -> u64 {
+    pub(crate) fn next_random(&self) -> u64 {
         let mut random = self.random.get();
         random ^= random << 13;
         random ^= random >> 7;

@@ -12,8 +12,8 @@ use crate::primitive::{
     static_sync::{Mutex, MutexGuard},
 };
 use crate::sched::{
-    global_queue::GlobalQueue, idle::Idle, processor::Processor, sleep::Workplace, worker::Worker,
-    workers::WorkerThreads,
+    global_queue::GlobalQueue, idle::Idle, processor::Processor, simulation::Simulation,
+    sleep::Workplace, worker::Worker, workers::WorkerThreads,
 };
 use crate::sys::clock;
 use crate::task::{current::with_worker, record::Record};
@@ -25,6 +25,8 @@ pub(crate) struct Settings {
     pub(crate) stack_limit: usize,
     pub(crate) stall_period: Duration,
     pub(crate) thread_name: String,
+    /// The seed of a simulation; of one worker then.
+    pub(crate) simulation: Option<u64>,
 }
 
 /// One runtime.
@@ -47,6 +49,7 @@ pub(crate) struct Shared {
     pub(super) released: AtomicUsize,
     /// The monitor looks often, because something is queued behind a running task.
     pub(crate) is_watched_closely: AtomicBool,
+    pub(crate) simulation: Simulation,
 }
 
 /// Shared parts of runtimes that have ended.
@@ -73,6 +76,7 @@ impl Shared {
         shared.threads.open();
         shared.is_watched_closely.store(false, Ordering::Relaxed);
         shared.processors.iter().for_each(Processor::reset);
+        shared.simulation.begin(settings.simulation);
         shared.stop.store(false, Ordering::SeqCst);
         let run = shared.run.fetch_add(1, Ordering::Relaxed) + 1;
         shared.global.open(run);
@@ -100,6 +104,7 @@ impl Shared {
             handoffs: AtomicU64::new(0),
             released: AtomicUsize::new(0),
             is_watched_closely: AtomicBool::new(false),
+            simulation: Simulation::off(),
         }
     }
 
@@ -109,6 +114,11 @@ impl Shared {
 
     pub(crate) fn processor(&self, index: usize) -> &Processor {
         &self.processors[index]
+    }
+
+    /// The time that the timers go by.
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.simulation.now_ns().unwrap_or_else(clock::monotonic_ns)
     }
 
     pub(crate) fn stack_limit(&self) -> usize {
@@ -246,8 +256,12 @@ impl Workplace for Shared {
     }
 
     fn park_until(&self, worker: usize, deadline_ns: u64) -> bool {
-        let wait_ns = deadline_ns.saturating_sub(clock::monotonic_ns());
         let parker = &self.processors[worker].parker;
+        if self.simulation.is_on() && self.released.load(Ordering::Relaxed) == 0 {
+            self.simulation.jump_to(deadline_ns);
+            return false;
+        }
+        let wait_ns = deadline_ns.saturating_sub(self.now_ns());
         wait_ns > 0 && parker.park_timeout(Duration::from_nanos(wait_ns))
     }
 }

@@ -57,6 +57,8 @@ pub(crate) struct Worker {
     /// A timer was added that may be earlier than the one a sleeper waits for.
     pub(super) has_new_timer: Cell<bool>,
     stacks: RefCell<StackCache>,
+    /// See `simulation.rs`.
+    pub(super) is_simulated: bool,
     sites: RefCell<SiteCache>,
     slots: RefCell<SlotCache>,
 }
@@ -104,6 +106,7 @@ impl Worker {
             random: Cell::new(0x9e37_79b9_7f4a_7c15 ^ (index as u64 + 1)),
             has_new_timer: Cell::new(false),
             stacks: RefCell::new(StackCache::with_shard(shard)),
+            is_simulated: shared.simulation.is_on(),
             sites: RefCell::new(SiteCache::new()),
             slots: RefCell::new(SlotCache::default()),
         }

@@ -1,13 +1,16 @@
 //! A condition variable for the mutex of this folder. It only lines waiters up; the
 //! condition is the caller's, under the caller's mutex.
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::{LockResult, PoisonError};
 
 use runtime_abi::Reason;
 
 use super::mutex::MutexGuard;
+use super::uninterrupted;
 use super::wait_queue::{Ticket, WaitQueue};
+use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive;
 use crate::task::{self, TaskId, place::in_place};
 
@@ -67,22 +70,27 @@ impl Condvar {
     ///
     /// If a holder of the mutex panicked; the error holds the guard.
     pub fn wait<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> LockResult<MutexGuard<'a, T>> {
-        let mutex = MutexGuard::mutex(&guard);
-        let mut place = Place {
-            condvar: self,
-            ticket: Some(self.with_queue(|queue| queue.join(task::waiter()))),
-        };
-        drop(guard);
-        let locked = in_place(&place, || {
-            while place.still_waits() {
-                task::park(Reason::Condvar, self.address(), TaskId::NONE);
-            }
-            // Still in place: if its runtime ends before it has the mutex, the notification
-            // goes to the next.
-            mutex.lock()
-        });
-        place.ticket = None;
+        let (locked, waited) = self.wait_for(guard, Until::FOREVER);
+        uninterrupted(waited);
         locked
+    }
+
+    /// Like [`wait`](Self::wait), but for no longer than `until`. The mutex is locked again in
+    /// any case, however long that takes. The second part tells whether there was a notification,
+    /// or what ended the wait; look at the condition in both cases.
+    ///
+    /// # Errors
+    ///
+    /// If a holder of the mutex panicked; the error holds the same.
+    pub fn wait_until<'a, 'u, T: ?Sized>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        until: impl Into<Until<'u>>,
+    ) -> LockResult<(MutexGuard<'a, T>, Result<(), Interrupted>)> {
+        match self.wait_for(guard, until.into()) {
+            (Ok(guard), waited) => Ok((guard, waited)),
+            (Err(error), waited) => Err(PoisonError::new((error.into_inner(), waited))),
+        }
     }
 
     /// Waits until the condition is false, looking at it first.
@@ -103,6 +111,40 @@ impl Condvar {
         Ok(guard)
     }
 
+    /// Like [`wait_while`](Self::wait_while), but for no longer than `until`. The second part is
+    /// `Ok` exactly if the condition is false.
+    ///
+    /// # Errors
+    ///
+    /// If a holder of the mutex panicked; the error holds the same.
+    ///
+    /// ```
+    /// use runtime::sync::{Condvar, Mutex};
+    /// use std::time::Duration;
+    ///
+    /// let (ready, changed) = (Mutex::new(false), Condvar::new());
+    /// let guard = ready.lock().unwrap();
+    /// let soon = Duration::from_millis(1);
+    /// let (guard, waited) = changed.wait_while_until(guard, soon, |ready| !*ready).unwrap();
+    /// assert!(waited.is_err() && !*guard);
+    /// ```
+    pub fn wait_while_until<'a, 'u, T: ?Sized>(
+        &self,
+        mut guard: MutexGuard<'a, T>,
+        until: impl Into<Until<'u>>,
+        mut condition: impl FnMut(&mut T) -> bool,
+    ) -> LockResult<(MutexGuard<'a, T>, Result<(), Interrupted>)> {
+        let until = until.into();
+        let mut waited = Ok(());
+        while condition(&mut *guard) {
+            if waited.is_err() {
+                return Ok((guard, waited));
+            }
+            (guard, waited) = self.wait_until(guard, until)?;
+        }
+        Ok((guard, Ok(())))
+    }
+
     /// Wakes the task that has waited longest, if any.
     pub fn notify_one(&self) {
         if let Some((_, waiter)) = self.with_queue(WaitQueue::pop) {
@@ -113,6 +155,28 @@ impl Condvar {
     /// Wakes every task that waits now.
     pub fn notify_all(&self) {
         self.with_queue(WaitQueue::pop_all).unpark();
+    }
+
+    /// Locked again, and whether there was a notification.
+    fn wait_for<'a, T: ?Sized>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        until: Until<'_>,
+    ) -> (LockResult<MutexGuard<'a, T>>, Result<(), Interrupted>) {
+        let mutex = MutexGuard::mutex(&guard);
+        let place = Place {
+            condvar: self,
+            ticket: Cell::new(Some(self.with_queue(|queue| queue.join(task::waiter())))),
+        };
+        drop(guard);
+        in_place(&place, || {
+            let waited = place.wait(until);
+            // Still in place: if its runtime ends before it has the mutex, the notification
+            // goes to the next.
+            let locked = mutex.lock();
+            place.ticket.set(None);
+            (locked, waited)
+        })
     }
 
     fn address(&self) -> usize {
@@ -140,19 +204,46 @@ impl fmt::Debug for Condvar {
 /// A waiter's place in the queue; dropped with a ticket only by unwinding.
 struct Place<'a> {
     condvar: &'a Condvar,
-    ticket: Option<Ticket>,
+    /// Until the waiter has the mutex again, or its wait has ended without a notification.
+    ticket: Cell<Option<Ticket>>,
 }
 
 impl Place<'_> {
+    fn wait(&self, until: Until<'_>) -> Result<(), Interrupted> {
+        let mut wait = Wait::new(until);
+        while self.still_waits() {
+            let parked = wait.park(Reason::Condvar, self.condvar.address(), TaskId::NONE);
+            if parked.is_err() && self.leave() {
+                return parked;
+            }
+        }
+        Ok(())
+    }
+
     fn still_waits(&self) -> bool {
         self.ticket
+            .get()
             .is_some_and(|ticket| self.condvar.with_queue(|queue| queue.holds(ticket)))
+    }
+
+    /// Leaves the queue; false if it was notified before.
+    fn leave(&self) -> bool {
+        let waited = self
+            .ticket
+            .get()
+            .is_some_and(|ticket| self.condvar.with_queue(|queue| queue.leave(ticket)));
+        if waited {
+            self.ticket.set(None);
+        }
+        waited
     }
 }
 
 impl task::place::Place for Place<'_> {
     fn give_up(&self) {
-        let Some(ticket) = self.ticket else { return };
+        let Some(ticket) = self.ticket.get() else {
+            return;
+        };
         if !self.condvar.with_queue(|queue| queue.leave(ticket)) {
             self.condvar.notify_one();
         }

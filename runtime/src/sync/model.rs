@@ -7,6 +7,8 @@ use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 
+mod until;
+
 use super::{Condvar, Mutex, WaitGroup};
 
 fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {

@@ -8,7 +8,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
 use std::thread::panicking;
 
+use super::error::LockUntilError;
 use super::raw_mutex::RawMutex;
+use crate::cancel::Until;
 use crate::primitive::atomic::{AtomicBool, Ordering};
 use crate::task::TaskId;
 
@@ -120,6 +122,33 @@ impl<T: ?Sized> Mutex<T> {
     pub fn lock(&self) -> LockResult<MutexGuard<'_, T>> {
         self.raw.lock();
         self.guard()
+    }
+
+    /// Locks the mutex, unless that takes longer than `until`. A mutex that is free is locked,
+    /// also when `until` is over.
+    ///
+    /// # Errors
+    ///
+    /// `Interrupted` if the wait ended without the mutex; `Poisoned`, with the guard, if a holder
+    /// panicked.
+    ///
+    /// ```
+    /// use runtime::sync::{LockUntilError, Mutex};
+    /// use std::time::Duration;
+    ///
+    /// let mutex = Mutex::new(1);
+    /// let held = mutex.lock().unwrap();
+    /// let error = mutex.lock_until(Duration::from_millis(1)).unwrap_err();
+    /// assert!(matches!(error, LockUntilError::Interrupted(why) if why.is_timeout()));
+    /// drop(held);
+    /// assert_eq!(*mutex.lock_until(Duration::ZERO).unwrap(), 1);
+    /// ```
+    pub fn lock_until<'a>(
+        &self,
+        until: impl Into<Until<'a>>,
+    ) -> Result<MutexGuard<'_, T>, LockUntilError<MutexGuard<'_, T>>> {
+        self.raw.lock_until(until.into())?;
+        Ok(self.guard()?)
     }
 
     /// Locks the mutex if nobody holds it.
@@ -236,7 +265,8 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
     }
 }
 
-fn result<G>(inner: G, poisoned: bool) -> LockResult<G> {
+/// What locking gives.
+pub(super) fn result<G>(inner: G, poisoned: bool) -> LockResult<G> {
     if poisoned {
         Err(PoisonError::new(inner))
     } else {

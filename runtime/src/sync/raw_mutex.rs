@@ -44,7 +44,9 @@ use std::time::Instant;
 use runtime_abi::Reason;
 
 use super::mutex_word::{Free, MutexWord, Take};
+use super::uninterrupted;
 use super::wait_queue::{Ticket, WaitQueue};
+use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive;
 use crate::task::{self, TaskId, Waiter, place::in_place};
 
@@ -87,8 +89,16 @@ impl RawMutex {
     /// Takes the lock, parking while another has it.
     pub(super) fn lock(&self) {
         if !self.try_lock() {
-            self.lock_contended();
+            uninterrupted(self.lock_contended(Until::FOREVER));
         }
+    }
+
+    /// Takes the lock, parking while another has it and the wait is not over.
+    pub(super) fn lock_until(&self, until: Until<'_>) -> Result<(), Interrupted> {
+        if self.try_lock() {
+            return Ok(());
+        }
+        self.lock_contended(until)
     }
 
     /// Takes the lock if nobody has it.
@@ -115,7 +125,8 @@ impl RawMutex {
     }
 
     #[cold]
-    fn lock_contended(&self) {
+    fn lock_contended(&self, until: Until<'_>) -> Result<(), Interrupted> {
+        let mut wait = Wait::new(until);
         let mut place = Place {
             mutex: self,
             ticket: None,
@@ -123,9 +134,9 @@ impl RawMutex {
         };
         loop {
             match self.acquire_or_wait(&mut place) {
-                Take::Taken => return,
+                Take::Taken => return Ok(()),
                 Take::HeldBy(holder) => {
-                    in_place(&place, || task::park(Reason::Mutex, self.address(), holder));
+                    in_place(&place, || wait.park(Reason::Mutex, self.address(), holder))?;
                 }
             }
         }
@@ -210,7 +221,7 @@ impl RawMutex {
         Some(waiter)
     }
 
-    /// A waiter unwinds out of its park, or was abandoned in it with its runtime: what it was
+    /// A waiter's wait is over, or it unwinds, or was abandoned with its runtime: what it was
     /// woken for goes to the next.
     #[cold]
     fn abandon(&self, ticket: Ticket) {
@@ -272,7 +283,7 @@ impl Queue {
     }
 }
 
-/// A waiter's place in the queue; dropped with a ticket only by unwinding.
+/// A waiter's place in the queue; dropped with a ticket only where the lock was not taken.
 struct Place<'a> {
     mutex: &'a RawMutex,
     ticket: Option<Ticket>,
@@ -280,6 +291,13 @@ struct Place<'a> {
 }
 
 impl task::place::Place for Place<'_> {
+    fn holder(&self) -> Option<task::place::Holder> {
+        Some(task::place::Holder {
+            task: self.mutex.holder(),
+            is_only: true,
+        })
+    }
+
     fn give_up(&self) {
         if let Some(ticket) = self.ticket {
             self.mutex.abandon(ticket);

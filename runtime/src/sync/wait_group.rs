@@ -5,7 +5,10 @@ use std::sync::PoisonError;
 
 use runtime_abi::Reason;
 
+use super::error::WaitGroupError;
+use super::uninterrupted;
 use super::wait_queue::{Ticket, WaitQueue};
+use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive::{self, Arc};
 use crate::task::{self, TaskId};
 
@@ -62,10 +65,36 @@ impl WaitGroup {
     pub fn wait(self) {
         let group = Arc::clone(&self.group);
         drop(self);
-        let mut ticket = None;
-        while let Some(owner) = group.with_state(|state| state.wait_as(&mut ticket)) {
-            task::park(Reason::WaitGroup, group.address(), owner);
-        }
+        uninterrupted(group.wait(Until::FOREVER));
+    }
+
+    /// Like [`wait`](Self::wait), but for no longer than `until`: then the handle is a member of
+    /// the group again, as if it had never left.
+    ///
+    /// # Errors
+    ///
+    /// If the wait ended before every other member had left; the error holds the handle.
+    ///
+    /// ```
+    /// use runtime::sync::WaitGroup;
+    /// use std::time::Duration;
+    ///
+    /// let group = WaitGroup::new();
+    /// let member = group.clone();
+    /// let error = group.wait_until(Duration::from_millis(1)).unwrap_err();
+    /// assert!(error.interrupted.is_timeout());
+    /// drop(member);
+    /// error.group.wait();
+    /// ```
+    pub fn wait_until<'a>(self, until: impl Into<Until<'a>>) -> Result<(), WaitGroupError> {
+        let group = Arc::clone(&self.group);
+        drop(self);
+        group
+            .wait(until.into())
+            .map_err(|interrupted| WaitGroupError {
+                group: Self { group },
+                interrupted,
+            })
     }
 }
 
@@ -80,9 +109,40 @@ impl State {
         }
         Some(self.last_added_by)
     }
+
+    fn add_member(&mut self) {
+        self.members += 1;
+        self.last_added_by = task::current().unwrap_or(TaskId::NONE);
+    }
+
+    /// Leaves the line and is a member again, unless nobody is one any more: that is final.
+    fn rejoin(&mut self, ticket: Option<Ticket>) -> bool {
+        if self.members == 0 {
+            return false;
+        }
+        if let Some(ticket) = ticket {
+            // Nobody is popped before the last member has left.
+            let _ = self.waiting.leave(ticket);
+        }
+        self.add_member();
+        true
+    }
 }
 
 impl Group {
+    /// Waits until nobody is a member; if the wait is over before, the caller is one again.
+    fn wait(&self, until: Until<'_>) -> Result<(), Interrupted> {
+        let mut wait = Wait::new(until);
+        let mut ticket = None;
+        while let Some(owner) = self.with_state(|state| state.wait_as(&mut ticket)) {
+            let parked = wait.park(Reason::WaitGroup, self.address(), owner);
+            if parked.is_err() && self.with_state(|state| state.rejoin(ticket)) {
+                return parked;
+            }
+        }
+        Ok(())
+    }
+
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
     }
@@ -95,11 +155,7 @@ impl Group {
 
 impl Clone for WaitGroup {
     fn clone(&self) -> Self {
-        let task = task::current().unwrap_or(TaskId::NONE);
-        self.group.with_state(|state| {
-            state.members += 1;
-            state.last_added_by = task;
-        });
+        self.group.with_state(State::add_member);
         Self {
             group: Arc::clone(&self.group),
         }

@@ -1,5 +1,5 @@
-//! Who waits for a primitive, in the order of arrival. Used by channels, mutexes, condition
-//! variables and wait groups, always under the primitive's own lock. It never parks and
+//! Who waits for a primitive, in the order of arrival. Used by channels and all that is in this
+//! folder, always under the primitive's own lock. It never parks and
 //! never wakes: it hands the [`Waiter`] to the caller, who unparks it after unlocking.
 //!
 //! # Why no wake-up is lost
@@ -38,16 +38,22 @@ use crate::task::Waiter;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ticket(u64);
 
-/// Waiters in the order of their tickets.
-pub(crate) struct WaitQueue {
-    entries: VecDeque<(Ticket, Waiter)>,
+/// Waiters in the order of their tickets, each with what its primitive has to know of it.
+pub(crate) struct WaitQueue<W = ()> {
+    entries: VecDeque<Entry<W>>,
     next: u64,
 }
 
-/// Everybody whom [`WaitQueue::pop_all`] took out.
-pub(crate) struct Popped(VecDeque<(Ticket, Waiter)>);
+struct Entry<W> {
+    ticket: Ticket,
+    waiter: Waiter,
+    wants: W,
+}
 
-impl WaitQueue {
+/// Everybody whom [`WaitQueue::pop_all`] took out.
+pub(crate) struct Popped(VecDeque<Entry<()>>);
+
+impl<W> WaitQueue<W> {
     /// A queue in which nobody waits; allocates with the first waiter.
     pub(crate) const fn new() -> Self {
         Self {
@@ -62,23 +68,37 @@ impl WaitQueue {
     }
 
     /// How many wait.
-    #[cfg(all(test, not(loom)))]
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Lines up at the end.
-    pub(crate) fn join(&mut self, waiter: Waiter) -> Ticket {
+    pub(crate) fn join_wanting(&mut self, waiter: Waiter, wants: W) -> Ticket {
         let ticket = Ticket(self.next);
         self.next += 1;
-        self.entries.push_back((ticket, waiter));
+        self.entries.push_back(Entry {
+            ticket,
+            waiter,
+            wants,
+        });
         ticket
     }
 
-    /// Lines up again at the place of a ticket that was popped in vain.
-    pub(crate) fn rejoin(&mut self, ticket: Ticket, waiter: Waiter) {
-        let place = self.entries.partition_point(|(other, _)| *other < ticket);
-        self.entries.insert(place, (ticket, waiter));
+    /// Whether nobody waits longer than this ticket, which waits.
+    pub(crate) fn is_first(&self, ticket: Ticket) -> bool {
+        self.entries
+            .front()
+            .is_some_and(|entry| entry.ticket == ticket)
+    }
+
+    /// What whoever waits longest wants.
+    pub(crate) fn first_wants(&self) -> Option<&W> {
+        self.entries.front().map(|entry| &entry.wants)
+    }
+
+    /// Everybody who waits, in order.
+    pub(crate) fn waiters(&self) -> impl Iterator<Item = &Waiter> {
+        self.entries.iter().map(|entry| &entry.waiter)
     }
 
     /// Whether this ticket still waits, that is, nobody popped it.
@@ -98,7 +118,32 @@ impl WaitQueue {
     /// Takes out whoever waits longest; the caller unparks it after unlocking.
     #[must_use]
     pub(crate) fn pop(&mut self) -> Option<(Ticket, Waiter)> {
-        self.entries.pop_front()
+        let first = self.entries.pop_front()?;
+        Some((first.ticket, first.waiter))
+    }
+
+    fn position(&self, ticket: Ticket) -> Option<usize> {
+        self.entries
+            .binary_search_by_key(&ticket, |entry| entry.ticket)
+            .ok()
+    }
+}
+
+impl WaitQueue {
+    /// Lines up at the end.
+    pub(crate) fn join(&mut self, waiter: Waiter) -> Ticket {
+        self.join_wanting(waiter, ())
+    }
+
+    /// Lines up again at the place of a ticket that was popped in vain.
+    pub(crate) fn rejoin(&mut self, ticket: Ticket, waiter: Waiter) {
+        let place = self.entries.partition_point(|other| other.ticket < ticket);
+        let entry = Entry {
+            ticket,
+            waiter,
+            wants: (),
+        };
+        self.entries.insert(place, entry);
     }
 
     /// Takes out everybody; the caller unparks them after unlocking.
@@ -106,19 +151,18 @@ impl WaitQueue {
     pub(crate) fn pop_all(&mut self) -> Popped {
         Popped(std::mem::take(&mut self.entries))
     }
-
-    fn position(&self, ticket: Ticket) -> Option<usize> {
-        self.entries
-            .binary_search_by_key(&ticket, |(other, _)| *other)
-            .ok()
-    }
 }
 
 impl Popped {
+    /// Who came last.
+    pub(crate) fn last(&self) -> Option<&Waiter> {
+        self.0.back().map(|entry| &entry.waiter)
+    }
+
     /// Unparks all of them, with the primitive's lock released.
     pub(crate) fn unpark(self) {
-        for (_, waiter) in self.0 {
-            waiter.unpark();
+        for entry in self.0 {
+            entry.waiter.unpark();
         }
     }
 }
@@ -133,7 +177,7 @@ mod tests {
             .pop_all()
             .0
             .into_iter()
-            .map(|(ticket, _)| ticket.0)
+            .map(|entry| entry.ticket.0)
             .collect()
     }
 

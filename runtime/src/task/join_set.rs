@@ -12,7 +12,7 @@ use slab::Slab;
 
 use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive::static_sync::{Arc, Mutex, MutexGuard};
-use crate::task::{Builder, JoinError, JoinHandle, TaskId, Waiter, cell::OnEnd, waiter};
+use crate::task::{Builder, JoinError, JoinHandle, TaskId, Waiter, extras::OnEnd, waiter};
 
 /// Tasks whose results are taken in the order in which they end.
 ///
@@ -107,7 +107,7 @@ impl<T> JoinSet<T> {
             if let Some(result) = self.look(Some(waiter())) {
                 return Ok(Some(result));
             }
-            wait.park(Reason::Join, self.endings.address(), self.any())?;
+            wait.park(Reason::Join, self.endings.address(), self.only())?;
         }
         Ok(None)
     }
@@ -135,10 +135,12 @@ impl<T> JoinSet<T> {
         Some(handle.join())
     }
 
-    /// Some task that is waited for.
-    fn any(&self) -> TaskId {
-        let first = self.handles.iter().next();
-        first.map_or(TaskId::NONE, |(_, handle)| handle.id())
+    /// The task that is waited for, if it is the only one: of several, any may be the next.
+    fn only(&self) -> TaskId {
+        match self.handles.iter().next() {
+            Some((_, handle)) if self.len() == 1 => handle.id(),
+            _ => TaskId::NONE,
+        }
     }
 }
 

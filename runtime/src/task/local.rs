@@ -114,12 +114,9 @@ impl<T: Send + Sync + 'static> TaskLocal<T> {
     }
 
     fn find(&'static self) -> Option<Arc<dyn Any + Send + Sync>> {
-        let key = self.key();
-        let find = |locals: &Locals| {
-            let entry = locals.as_ref()?.iter().find(|entry| entry.key == key)?;
-            Some(Arc::clone(&entry.value))
-        };
-        look_at(find)
+        let locals = inherited()?;
+        let entry = locals.iter().find(|entry| entry.key == self.key())?;
+        Some(Arc::clone(&entry.value))
     }
 
     fn key(&'static self) -> usize {
@@ -160,25 +157,18 @@ pub(crate) fn with_all<R>(locals: Locals, inside: impl FnOnce() -> R) -> R {
 }
 
 /// What a task that is spawned here and now inherits.
-#[inline]
 pub(crate) fn inherited() -> Locals {
-    look_at(Clone::clone)
-}
-
-/// `look` neither switches nor runs foreign code.
-#[inline]
-fn look_at<R>(look: impl FnOnce(&Locals) -> R) -> R {
     match current::record() {
-        // SAFETY: the running task owns itself; `look` comes back before anything else happens.
-        Some(record) => unsafe { record.with_locals(|locals| look(locals)) },
-        None => OF_THREAD.with_borrow(look),
+        // SAFETY: the running task owns itself.
+        Some(record) => unsafe { record.locals() },
+        None => OF_THREAD.with_borrow(Clone::clone),
     }
 }
 
 fn replace(list: Locals) -> Locals {
     match current::record() {
-        // SAFETY: as in `look_at`.
-        Some(record) => unsafe { record.with_locals(|locals| std::mem::replace(locals, list)) },
+        // SAFETY: as above.
+        Some(record) => unsafe { record.replace_locals(list) },
         None => OF_THREAD.replace(list),
     }
 }

@@ -6,6 +6,7 @@
 mod blocking;
 pub(crate) mod cell;
 pub(crate) mod current;
+mod extras;
 mod group;
 mod id;
 pub(crate) mod join;

@@ -12,13 +12,27 @@
 
 use std::ptr::NonNull;
 
-use crate::task::{current, record::Record};
+use crate::task::{TaskId, current, record::Record, table, wait};
 
 /// A place in a primitive's queue.
 pub(crate) trait Place {
     /// Leaves the queue; what the task was woken for goes to the next. Called once, by a thread
     /// that runs no task, after the task has run for the last time.
     fn give_up(&self);
+
+    /// Who holds now what the task waits for; `None` where there is no such thing as a holder.
+    /// Called while the task is parked in this place, by any thread.
+    fn holder(&self) -> Option<Holder> {
+        None
+    }
+}
+
+/// A task that holds what another waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) task: TaskId,
+    /// Whether it is the only one: not one of several readers, of whom it may be another.
+    pub(crate) is_only: bool,
 }
 
 /// A place on a task's stack, and the place in which the task was already when it came there.
@@ -56,6 +70,23 @@ impl Drop for Leaving {
         // SAFETY: the task runs here, and so owns itself.
         unsafe { self.record.exchange_place(self.outer) };
     }
+}
+
+/// Who holds now what the task in this slot waits for, if it waits in a place that knows. What
+/// the task noted when it parked may be outdated: the lock may have changed hands since.
+pub(crate) fn holder(slot: u32) -> Option<Holder> {
+    let record = table::get(slot)?;
+    if !record.state.inspect(record.state.read()) {
+        return None;
+    }
+    // SAFETY: inspecting makes us the owner of the task.
+    let place = unsafe { record.place() };
+    // SAFETY: the task is parked, and stays so: the frame that holds it is there.
+    let holder = place.and_then(|held| unsafe { held.as_ref() }.place.holder());
+    if record.state.stop_inspecting() {
+        wait::wake_inspected(record);
+    }
+    holder
 }
 
 /// Takes an abandoned task out of all its places.

@@ -152,6 +152,11 @@ impl Record {
         shared.expect("the slot has had no task")
     }
 
+    /// Whether the slot's task, or the last one it had, is one of this runtime.
+    pub(crate) fn is_of(&self, runtime: &Shared) -> bool {
+        std::ptr::eq(self.shared.load(Ordering::Acquire), runtime)
+    }
+
     /// Binds a context to the task.
     ///
     /// # Safety
@@ -236,6 +241,15 @@ impl Record {
         unsafe { self.plain(|plain| std::mem::replace(&mut plain.place, place)) }
     }
 
+    /// Where the task waits in line.
+    ///
+    /// # Safety
+    /// The caller owns the task.
+    pub(crate) unsafe fn place(&self) -> Option<Innermost> {
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(|plain| plain.place) }
+    }
+
     /// A copy of the cell, to run the body; the original stays for `take_cell`.
     ///
     /// # Safety
@@ -262,19 +276,30 @@ impl Record {
         unsafe { self.plain(get) }
     }
 
-    /// Lends the task's locals; none any more once its cell was taken.
+    /// A copy of the task's locals; none any more once its cell was taken.
     ///
     /// # Safety
-    /// The caller is the task; `look` neither switches nor comes back here.
+    /// The caller is the task.
     #[inline]
-    pub(crate) unsafe fn with_locals<R>(&self, look: impl FnOnce(&mut Locals) -> R) -> R {
-        let lend = |plain: &mut Plain| match &plain.cell {
+    pub(crate) unsafe fn locals(&self) -> Locals {
+        // SAFETY: as the caller promises.
+        let copy = |plain: &mut Plain| unsafe { plain.cell.as_ref()?.locals() };
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(copy) }
+    }
+
+    /// Replaces the task's locals.
+    ///
+    /// # Safety
+    /// The caller is the task.
+    pub(crate) unsafe fn replace_locals(&self, new: Locals) -> Locals {
+        let replace = |plain: &mut Plain| match &plain.cell {
             // SAFETY: as the caller promises.
-            Some(cell) => unsafe { cell.with_locals(look) },
-            None => look(&mut None),
+            Some(cell) => unsafe { cell.replace_locals(new) },
+            None => new,
         };
         // SAFETY: as the caller promises.
-        unsafe { self.plain(lend) }
+        unsafe { self.plain(replace) }
     }
 
     /// The limit of the task's stack in bytes.

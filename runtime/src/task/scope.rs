@@ -20,9 +20,8 @@ use runtime_abi::Reason;
 use crate::primitive::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::primitive::static_sync::Arc;
 use crate::task::{
-    Builder, JoinError, JoinHandle, TaskId, Waiter,
-    cell::OnEnd,
-    current,
+    Builder, JoinError, JoinHandle, TaskId, Waiter, current,
+    extras::OnEnd,
     wait::{park, waiter},
 };
 

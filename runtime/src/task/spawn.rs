@@ -10,9 +10,9 @@ use crate::sched::{shared::Shared, worker::Worker};
 use crate::site::{self, Site};
 use crate::sys::clock;
 use crate::task::{
-    JoinHandle, TaskId,
-    cell::{self, Listener, OnEnd},
+    JoinHandle, TaskId, cell,
     current::{self, with_worker},
+    extras::{ExtrasCell, Listener, OnEnd},
     join::RUNTIME_ENDED,
     local,
     record::Record,
@@ -104,7 +104,7 @@ impl Builder {
             panic_outside()
         };
         // SAFETY: body and result are `'static`.
-        unsafe { spawn_on_worker(self, location, parent.id(), None, body) }
+        unsafe { spawn_on_worker(self, location, parent, None, body) }
     }
 
     /// Spawns a task whose end is told to `listener`.
@@ -127,7 +127,7 @@ impl Builder {
             panic_outside()
         };
         // SAFETY: as the caller promises.
-        unsafe { spawn_on_worker(self, location, parent.id(), Some(listener), body) }
+        unsafe { spawn_on_worker(self, location, parent, Some(listener), body) }
     }
 }
 
@@ -148,7 +148,7 @@ fn panic_outside() -> ! {
 unsafe fn spawn_on_worker<F, T>(
     settings: Builder,
     location: &'static Location<'static>,
-    parent: TaskId,
+    parent: &'static Record,
     listener: Listener,
     body: F,
 ) -> JoinHandle<T>
@@ -156,14 +156,16 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    // SAFETY: the parent runs here.
+    let extras = ExtrasCell::new(unsafe { parent.locals() }, listener);
     let spawned = with_worker(|worker: &Worker| {
         let site = worker.site(location, settings.name, settings.service);
         let record = worker.take_slot();
         let shared = worker.shared();
         // SAFETY: as the caller promises.
-        let handle = unsafe { start(settings, site, shared, record, listener, body) };
+        let handle = unsafe { start(settings, site, shared, record, extras, body) };
         worker.shard().add(site, Counter::Spawned, 1);
-        note_spawn(record, site, parent);
+        note_spawn(record, site, parent.id());
         worker.count_spawn();
         worker.push_next(record);
         handle
@@ -190,8 +192,9 @@ where
     let queued = shared.inject_for(run, || {
         let record = table::take_shared();
         let body = body.take().expect("called once");
+        let extras = ExtrasCell::new(local::inherited(), None);
         // SAFETY: body and result are `'static`.
-        started = Some(unsafe { start(settings, site, shared, record, None, body) });
+        started = Some(unsafe { start(settings, site, shared, record, extras, body) });
         ledger::shared().add(site, Counter::Spawned, 1);
         note_spawn(record, site, parent);
         record
@@ -209,7 +212,7 @@ where
     T: Send + 'static,
 {
     // SAFETY: body and result are `'static`.
-    let (task, handle) = unsafe { cell::new(TaskId::NONE, site, None, None, body) };
+    let (task, handle) = unsafe { cell::new(TaskId::NONE, site, ExtrasCell::none(), body) };
     task.cancel(RUNTIME_ENDED.into());
     JoinHandle::new(handle)
 }
@@ -222,7 +225,7 @@ unsafe fn start<F, T>(
     site: &'static Site,
     shared: &'static Shared,
     record: &'static Record,
-    listener: Listener,
+    extras: ExtrasCell,
     body: F,
 ) -> JoinHandle<T>
 where
@@ -230,11 +233,10 @@ where
     T: Send,
 {
     let limit = settings.stack_limit.unwrap_or_else(|| shared.stack_limit());
-    let locals = local::inherited();
     let mut handle = None;
     record.start(site, shared, limit, |id| {
         // SAFETY: as the caller promises.
-        let (task, joined) = unsafe { cell::new(id, site, locals, listener, body) };
+        let (task, joined) = unsafe { cell::new(id, site, extras, body) };
         handle = Some(JoinHandle::new(joined));
         task
     });

@@ -25,12 +25,18 @@
 //! | Parked | nobody; the winner of edge 3 or 6 becomes the owner | no |
 //! | Abandoned | nobody, for ever: stack and slot are leaked | no, or ignored there |
 //!
+//! Somebody who wants to look at what a parked task has on its stack marks it as *inspected*
+//! ([`StateWord::inspect`]) and owns it for a moment, without waking it. A waker who comes
+//! meanwhile leaves a token as for an active task, and the inspector, who finds it at the end,
+//! wakes the task in the waker's stead.
+//!
 //! Queued and running are one state on purpose: a yield, a spawn's first run and a steal
 //! change no word, the queue hands the task over. An unpark of an active task leaves a
 //! *token*, which its next park consumes at once (4): that park returns early, which parks
 //! may do.
 
 use crate::primitive::atomic::{AtomicU64, Ordering, fence};
+use crate::primitive::thread;
 
 const LIFE: u64 = 0b11;
 const VACANT: u64 = 0;
@@ -38,11 +44,13 @@ const ACTIVE: u64 = 1;
 const PARKED: u64 = 2;
 const ABANDONED: u64 = 3;
 const TOKEN: u64 = 0b100;
+/// Only with PARKED; and only then PARKED and TOKEN may come together.
+const INSPECTED: u64 = 0b1000;
 const SEQUENCE_ONE: u64 = 1 << 8;
 const SEQUENCE: u64 = 0x00ff_ffff << 8;
 const GENERATION_SHIFT: u32 = 32;
 
-/// Generation (32 bits), park sequence (24), token (1), life (2).
+/// Generation (32 bits), park sequence (24), inspected (1), token (1), life (2).
 #[derive(Debug)]
 pub(crate) struct StateWord(AtomicU64);
 
@@ -75,7 +83,7 @@ pub(crate) enum Parking {
 pub(crate) enum Unparking {
     /// The task was parked; the caller owns it now and must queue it.
     Queue,
-    /// The task is active; it will find the token.
+    /// The task is active, and will find the token; or it is inspected, and the inspector will.
     Noted,
     /// The task has ended.
     Gone,
@@ -169,8 +177,8 @@ impl StateWord {
                 return Unparking::Gone;
             }
             let (next, outcome) = match word & LIFE {
-                PARKED => (word ^ (ACTIVE ^ PARKED), Unparking::Queue),
-                ACTIVE => (word | TOKEN, Unparking::Noted),
+                PARKED if word & INSPECTED == 0 => (word ^ (ACTIVE ^ PARKED), Unparking::Queue),
+                PARKED | ACTIVE => (word | TOKEN, Unparking::Noted),
                 _ => return Unparking::Gone,
             };
             match self
@@ -201,12 +209,54 @@ impl StateWord {
         }
     }
 
-    /// Edge 6. Whether the slot had a task to abandon.
+    /// Makes the caller the owner of a task that is parked as it was in this view, until it calls
+    /// [`StateWord::stop_inspecting`], soon. False if the task is not, or is being inspected.
+    /// Acquire: for what the task left on its stack.
+    #[must_use]
+    pub(crate) fn inspect(&self, view: View) -> bool {
+        let word = view.0;
+        let is_inspectable = word & (LIFE | TOKEN | INSPECTED) == PARKED;
+        is_inspectable
+            && self
+                .0
+                .compare_exchange(word, word | INSPECTED, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+    }
+
+    /// Ends an inspection. Whether somebody woke the task meanwhile: then the caller owns it for
+    /// good and must queue it. Acquire in that case, as in edge 3.
+    #[must_use]
+    pub(crate) fn stop_inspecting(&self) -> bool {
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let is_woken = word & TOKEN != 0;
+            let parked = word & !(TOKEN | INSPECTED);
+            let next = if is_woken {
+                parked ^ (ACTIVE ^ PARKED)
+            } else {
+                parked
+            };
+            match self
+                .0
+                .compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
+                Ok(_) => return is_woken,
+                Err(seen) => word = seen,
+            }
+        }
+    }
+
+    /// Edge 6. Whether the slot had a task to abandon. Waits for an inspection to end.
     pub(crate) fn abandon(&self) -> bool {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             if matches!(word & LIFE, VACANT | ABANDONED) {
                 return false;
+            }
+            if word & INSPECTED != 0 {
+                thread::yield_now();
+                word = self.0.load(Ordering::Relaxed);
+                continue;
             }
             let next = (word & !TOKEN) | ABANDONED;
             match self
@@ -273,6 +323,23 @@ mod tests {
         assert_eq!(word.park(), Parking::Parked);
         assert_ne!(word.read(), first);
         assert_eq!(word.read().life(), Life::Parked);
+    }
+
+    #[test]
+    fn an_inspector_passes_on_a_wake_up_that_came_meanwhile() {
+        let (word, generation) = started();
+        assert!(!word.inspect(word.read()), "it is active");
+        assert_eq!(word.park(), Parking::Parked);
+        let view = word.read();
+        assert!(word.inspect(view));
+        assert!(!word.inspect(view) && !word.inspect(word.read()));
+        assert_eq!(word.read().life(), Life::Parked);
+        assert!(!word.stop_inspecting());
+        assert!(word.read() == view, "nothing has changed");
+        assert!(word.inspect(view));
+        assert_eq!(word.unpark(generation), Unparking::Noted);
+        assert!(word.stop_inspecting());
+        assert_eq!(word.park(), Parking::Parked, "the token is used up");
     }
 
     #[test]
@@ -343,6 +410,60 @@ mod loom_tests {
                 Parking::Token => assert_eq!(outcome, Unparking::Noted),
                 Parking::Parked => assert_eq!(outcome, Unparking::Queue),
             }
+        });
+    }
+
+    #[test]
+    fn loom_a_parked_stack_has_one_owner_also_while_it_is_inspected() {
+        loom::model(|| {
+            let model = model();
+            let generation = model.word.start();
+            own_stack(&model);
+            assert_eq!(model.word.park(), Parking::Parked);
+            let view = model.word.read();
+            let inspector = {
+                let model = Arc::clone(&model);
+                thread::spawn(move || {
+                    if !model.word.inspect(view) {
+                        return false;
+                    }
+                    own_stack(&model);
+                    let is_woken = model.word.stop_inspecting();
+                    if is_woken {
+                        own_stack(&model);
+                    }
+                    is_woken
+                })
+            };
+            let outcome = model.word.unpark(generation);
+            if outcome == Unparking::Queue {
+                own_stack(&model);
+            }
+            let inspector_queues = inspector.join().unwrap();
+            assert_eq!(inspector_queues, outcome == Unparking::Noted);
+            assert_eq!(model.word.read().life(), Life::Active);
+        });
+    }
+
+    #[test]
+    fn loom_an_inspected_task_is_abandoned_afterwards() {
+        loom::model(|| {
+            let model = model();
+            model.word.start();
+            assert_eq!(model.word.park(), Parking::Parked);
+            let view = model.word.read();
+            let inspector = {
+                let model = Arc::clone(&model);
+                thread::spawn(move || {
+                    if model.word.inspect(view) {
+                        own_stack(&model);
+                        assert!(!model.word.stop_inspecting());
+                    }
+                })
+            };
+            assert!(model.word.abandon());
+            own_stack(&model);
+            inspector.join().unwrap();
         });
     }
 

@@ -123,6 +123,12 @@ enum Waking {
     Gone,
 }
 
+/// Wakes a task that somebody wanted to wake while the caller inspected it.
+pub(crate) fn wake_inspected(record: &'static Record) {
+    note_unpark(record);
+    record.shared().make_runnable(record);
+}
+
 /// The task that calls, or `None` on a thread that runs no task.
 #[must_use]
 pub fn current() -> Option<TaskId> {
@@ -158,7 +164,7 @@ pub fn park_timeout(reason: Reason, resource: usize, owner: TaskId, timeout: Dur
     let Some(record) = current::enter() else {
         return park_thread_timeout(timeout);
     };
-    let deadline_ns = clock::monotonic_ns().saturating_add(clock::duration_ns(timeout));
+    let deadline_ns = time::now_ns().saturating_add(clock::duration_ns(timeout));
     let wait = Wait::new(reason, resource, owner);
     if std::thread::panicking() {
         return wait_on_the_thread(record, wait, deadline_ns);
@@ -185,7 +191,7 @@ pub fn sleep(duration: Duration) {
         Some(record) if !std::thread::panicking() => record,
         _ => return std::thread::sleep(duration),
     };
-    let deadline_ns = clock::monotonic_ns().saturating_add(clock::duration_ns(duration));
+    let deadline_ns = time::now_ns().saturating_add(clock::duration_ns(duration));
     let timer = time::arm(record, deadline_ns);
     // A token that is not the timer's is given again, so that the next park returns at once.
     // One may be taken for the timer's: then the next park does not, and a caller who looks at
@@ -312,7 +318,7 @@ pub(super) fn leave(record: &'static Record) {
 /// workers who would fire it may have ended.
 #[cold]
 fn wait_on_the_thread(record: &'static Record, wait: Wait, deadline_ns: u64) {
-    while !record.state.take_token() && clock::monotonic_ns() < deadline_ns {
+    while !record.state.take_token() && time::now_ns() < deadline_ns {
         if record.shared().is_stopping() {
             park_for_good(record, wait);
         }

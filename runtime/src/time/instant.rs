@@ -4,8 +4,10 @@ use std::ops::{Add, AddAssign, Sub};
 use std::time::Duration;
 
 use crate::sys::clock;
+use crate::time;
 
-/// A point in time on the runtime's clock: the system's monotonic one, to the nanosecond.
+/// A point in time on the runtime's clock: the system's monotonic one, to the nanosecond; in a
+/// [simulation](crate::test), its own.
 ///
 /// Unlike [`std::time::Instant`] it can be stored in an atomic and saturates instead of
 /// panicking. The two convert into each other within a microsecond.
@@ -26,7 +28,7 @@ impl Instant {
     /// Now.
     #[must_use]
     pub fn now() -> Self {
-        Self(clock::monotonic_ns())
+        Self(time::now_ns())
     }
 
     /// How long ago it was; zero if it is yet to come.

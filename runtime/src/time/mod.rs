@@ -24,6 +24,8 @@ use crate::primitive::{
     Mutex, MutexGuard,
     atomic::{AtomicU64, Ordering},
 };
+use crate::sched::simulation;
+use crate::sys::clock;
 
 /// Suspends the calling task until this time; on a thread that runs no task, the thread.
 ///
@@ -42,6 +44,13 @@ pub fn sleep_until(time: Instant) {
     if !left.is_zero() {
         crate::sleep(left);
     }
+}
+
+/// The time by which the calling task's timers go, in nanoseconds: the monotonic clock, or a
+/// simulation's.
+#[inline]
+pub(crate) fn now_ns() -> u64 {
+    simulation::now_ns().unwrap_or_else(clock::monotonic_ns)
 }
 
 /// The deadline of no timer.

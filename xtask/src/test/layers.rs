@@ -288,7 +288,8 @@ impl<'a> Run<'a> {
             .test_call("e2e")?
             .env("PARKWATCH_OBSERVER", &programs.observer)
             .env("PARKWATCH_TARGET", programs.examples.join("target"))
-            .env("PARKWATCH_DEMO", programs.examples.join("demo")))
+            .env("PARKWATCH_DEMO", programs.examples.join("demo"))
+            .env("PARKWATCH_GALLERY", programs.examples.join("gallery")))
     }
 
     /// One test after another, unless the caller chose otherwise.

@@ -1,0 +1,70 @@
+//! By how much counters rose over the last while.
+
+use std::collections::VecDeque;
+
+/// Samples of a window; more are thinned out.
+const SAMPLES: u64 = 16;
+
+/// Cumulative counts, as far back as one window.
+#[derive(Clone, Debug)]
+pub(super) struct Recent<const N: usize> {
+    /// Oldest first; the first is at the window's start or before it.
+    samples: VecDeque<(u64, [u64; N])>,
+}
+
+impl<const N: usize> Default for Recent<N> {
+    fn default() -> Self {
+        Self {
+            samples: VecDeque::new(),
+        }
+    }
+}
+
+impl<const N: usize> Recent<N> {
+    /// Takes the counts at a time, which must not be before the last one; by how much they rose
+    /// over the window. What was there at the first look is a baseline.
+    pub(super) fn push(&mut self, now_ns: u64, counts: [u64; N], window_ns: u64) -> [u64; N] {
+        let start_ns = now_ns.saturating_sub(window_ns);
+        let length = self.samples.len();
+        let is_close = length >= 2 && now_ns - self.samples[length - 2].0 < window_ns / SAMPLES;
+        if is_close {
+            self.samples.pop_back();
+        }
+        self.samples.push_back((now_ns, counts));
+        while self.samples.len() > 2 && self.samples[1].0 <= start_ns {
+            self.samples.pop_front();
+        }
+        let first = self.samples[0].1;
+        std::array::from_fn(|count| counts[count].saturating_sub(first[count]))
+    }
+
+    /// A whole window was seen.
+    pub(super) fn is_whole(&self, now_ns: u64, window_ns: u64) -> bool {
+        let first = self.samples.front();
+        first.is_some_and(|(at_ns, _)| now_ns.saturating_sub(*at_ns) >= window_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rise_is_seen_for_a_window_and_then_no_more() {
+        let mut recent = Recent::default();
+        assert_eq!(recent.push(100, [7], 10), [0], "the baseline");
+        assert_eq!(recent.push(101, [9], 10), [2]);
+        assert_eq!(recent.push(110, [9], 10), [2]);
+        assert!(recent.is_whole(110, 10));
+        assert_eq!(recent.push(112, [9], 10), [0]);
+    }
+
+    #[test]
+    fn samples_are_bounded_however_often_one_looks() {
+        let mut recent = Recent::default();
+        for now in 0..10_000 {
+            recent.push(now, [now], 1_600);
+        }
+        assert!(recent.samples.len() <= 2 * SAMPLES as usize + 2);
+    }
+}

@@ -1,0 +1,197 @@
+//! Where healthy ends, for the detectors whose histories are far beyond it: hand-made programs on
+//! either side of each threshold.
+
+use std::collections::BTreeSet;
+
+use observer_ebpf_abi::{PoolValue, Record, SiteKey};
+use runtime_abi::{Reason, SITE_FLAG_SERVICE};
+
+use super::Detectors;
+use crate::collect::{Snapshot, Text};
+use crate::model::Model;
+use crate::model::fixtures::{Builder, INCARNATION, learn, model, stall, text};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Names of the detectors that found anything in a program of one site, asked once a second.
+fn found(
+    seconds: u64,
+    text: &Text,
+    mut program: impl FnMut(u64, &mut Model) -> Snapshot,
+) -> BTreeSet<&'static str> {
+    let (mut model, mut detectors) = (model(), Detectors::default());
+    let mut found = BTreeSet::new();
+    for second in 0..seconds {
+        let now = (2 + second) * SECOND;
+        let snapshot = program(second, &mut model);
+        model.observe(now, &snapshot);
+        learn(&mut model, 1, text);
+        model.settle(now);
+        let findings = detectors.look(now, 0, &model).findings;
+        found.extend(findings.iter().map(|finding| finding.detector.name()));
+    }
+    found
+}
+
+/// A site's counts in a second: spawned, returned.
+fn at(second: u64, spawned: u64, returned: u64) -> Builder {
+    let builder = Builder::new().at((2 + second) * SECOND);
+    builder.ledger(1, [spawned, returned, 0, 0])
+}
+
+fn of(names: &[&'static str]) -> BTreeSet<&'static str> {
+    names.iter().copied().collect()
+}
+
+#[test]
+fn services_do_not_leak() {
+    let ordinary = text("src/main.rs", 7);
+    let service = Text {
+        flags: SITE_FLAG_SERVICE,
+        ..ordinary.clone()
+    };
+    let gains = |second, _: &mut Model| at(second, 2 * second, 0).build();
+    assert_eq!(found(420, &ordinary, gains), of(&["leak"]));
+    assert_eq!(found(420, &service, gains), of(&[]));
+}
+
+#[test]
+fn a_queue_that_does_not_grow_is_no_pile_up() {
+    let queue = |length: fn(u64) -> u64| {
+        move |second: u64, model: &mut Model| {
+            let now = (2 + second) * SECOND;
+            for task in 0..length(second) {
+                let record = Record {
+                    resource: 0x10,
+                    // Other tasks all the time: they are served.
+                    ..stall(task, Reason::Semaphore.code(), now, SECOND / 2)
+                };
+                model.record(&record);
+            }
+            at(second, 1_000, 0).build()
+        }
+    };
+    let text = text("src/main.rs", 7);
+    assert_eq!(
+        found(60, &text, queue(|second| 20 + 2 * second)),
+        of(&["pile_up"])
+    );
+    assert_eq!(found(60, &text, queue(|_| 200)), of(&[]));
+    assert_eq!(
+        found(60, &text, queue(|second| second / 2 + 10)),
+        of(&[]),
+        "short"
+    );
+}
+
+#[test]
+fn a_polite_yield_is_no_storm() {
+    let yields = |each: u64, parks: u64| {
+        move |second: u64, _: &mut Model| {
+            let mut snapshot = at(second, 1, 0).build();
+            snapshot.ledgers[0].1.yields = each * second;
+            snapshot.ledgers[0].1.parks = parks * second;
+            snapshot
+        }
+    };
+    let text = text("src/main.rs", 7);
+    assert_eq!(found(20, &text, yields(25_000, 0)), of(&["yield_storm"]));
+    assert_eq!(found(20, &text, yields(19_000, 0)), of(&[]));
+    assert_eq!(
+        found(20, &text, yields(25_000, 1_000)),
+        of(&[]),
+        "it waits too"
+    );
+}
+
+#[test]
+fn workers_that_keep_up_starve_nobody() {
+    let monitor = |runnable: fn(u64) -> u64, idle: u64| {
+        move |second: u64, _: &mut Model| {
+            let mut snapshot = at(second, 1, 0).monitor(1).build();
+            snapshot.monitors[0].1.runnable = runnable(second);
+            snapshot.monitors[0].1.idle_workers = idle;
+            snapshot
+        }
+    };
+    let text = text("src/main.rs", 7);
+    assert_eq!(
+        found(20, &text, monitor(|_| 17, 0)),
+        of(&["starvation"]),
+        "of 2 workers"
+    );
+    assert_eq!(found(20, &text, monitor(|_| 16, 0)), of(&[]));
+    assert_eq!(found(20, &text, monitor(|_| 17, 1)), of(&[]), "one is idle");
+    let bursts = |second| 1_000 * u64::from(second % 5 != 0);
+    assert_eq!(found(40, &text, monitor(bursts, 0)), of(&[]));
+}
+
+#[test]
+fn a_pool_that_fills_or_serves_more_does_not_grow() {
+    let pool = |bytes: fn(u64) -> u64, hits: fn(u64) -> u64| {
+        move |second: u64, _: &mut Model| {
+            let sequence = (2 + second) * SECOND;
+            let key = SiteKey {
+                incarnation: INCARNATION,
+                site: 1,
+            };
+            let value = PoolValue {
+                sequence,
+                retained_bytes: bytes(second),
+                hits: hits(second),
+                misses: 0,
+                sequence_end: sequence,
+            };
+            let mut snapshot = at(second, 1, 0).build();
+            snapshot.pools.push((key, value));
+            snapshot
+        }
+    };
+    let text = text("src/main.rs", 7);
+    let mebibytes_a_second = |second| second << 20;
+    let grows = pool(mebibytes_a_second, |second| 100 * second);
+    assert_eq!(found(300, &text, grows), of(&["cache_growth"]));
+    let fills = pool(|second| second.min(100) << 20, |second| 100 * second);
+    assert_eq!(found(500, &text, fills), of(&[]));
+    let slow = pool(|second| second << 10, |second| 100 * second);
+    assert_eq!(found(500, &text, slow), of(&[]), "0.2 MiB in three windows");
+    // Twice as many uses each 100 s from a hundred a second on, and bytes with them.
+    let serves = pool(
+        |second| (100 + second) << 20,
+        |second| 100 * second + second * second / 2,
+    );
+    assert_eq!(found(500, &text, serves), of(&[]));
+}
+
+#[test]
+fn a_level_must_be_exceeded_for_long() {
+    let live = |tasks: fn(u64) -> u64| {
+        move |second: u64, _: &mut Model| at(second, 100_000, 100_000 - tasks(second)).build()
+    };
+    let text = text("src/main.rs", 7);
+    assert_eq!(found(140, &text, live(|_| 5_001)), of(&["level"]));
+    assert_eq!(found(140, &text, live(|_| 5_000)), of(&[]));
+    assert_eq!(found(110, &text, live(|_| 10_000)), of(&[]), "not critical");
+    assert_eq!(
+        found(20, &text, live(|_| 10_001)),
+        of(&["level"]),
+        "critical"
+    );
+}
+
+#[test]
+fn panics_are_told_for_their_window_and_not_those_from_before() {
+    let panics = |panicked: fn(u64) -> u64| {
+        move |second: u64, _: &mut Model| {
+            let mut snapshot = at(second, 100, 50).build();
+            snapshot.ledgers[0].1.panicked = panicked(second);
+            snapshot
+        }
+    };
+    let text = text("src/main.rs", 7);
+    assert_eq!(found(60, &text, panics(|_| 9)), of(&[]), "before we looked");
+    assert_eq!(
+        found(60, &text, panics(|second| 9 + second / 40)),
+        of(&["level"])
+    );
+}

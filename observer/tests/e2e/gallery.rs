@@ -1,0 +1,223 @@
+//! Each program of the gallery is found guilty of its mistake within a minute, and nothing is said
+//! of the repaired ones. Windows are shortened: by default a leak takes six minutes to tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::harness::{Observer, eventually, require};
+
+/// What the contract promises for each.
+const BOUND: Duration = Duration::from_secs(60);
+
+/// How long twins are looked at: longer than the slowest detector takes with these thresholds.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Programs that take all that a processor has; they run beside no others.
+const HUNGRY: [&str; 2] = ["hogged_workers", "hot_yield"];
+
+const THRESHOLDS: &str = r#"
+stuck_after = "8s"
+[detect]
+leak_window = "3s"
+leak_tasks = 20
+pile_up_tasks = 30
+pile_up_window = "3s"
+yield_storm_window = "3s"
+starvation_window = "3s"
+cache_growth_bytes = 1048576
+cache_growth_window = "3s"
+level_tasks = 1000
+level_after = "4s"
+level_panic_window = "30s"
+"#;
+
+/// A row of `gallery --list`.
+struct Row {
+    name: String,
+    detector: String,
+    state: String,
+    site: String,
+    reason: String,
+}
+
+fn rows() -> Vec<Row> {
+    let output = Command::new(require("PARKWATCH_GALLERY"))
+        .arg("--list")
+        .output()
+        .expect("the gallery lists itself");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let rows: Vec<Row> = text.lines().map(Row::parse).collect();
+    assert!(rows.len() >= 20, "{text}");
+    rows
+}
+
+impl Row {
+    fn parse(line: &str) -> Self {
+        let mut words = line.split('\t').map(str::to_owned);
+        let mut next = || words.next().expect("a column");
+        Self {
+            name: next(),
+            detector: next(),
+            state: next(),
+            site: next(),
+            reason: next(),
+        }
+    }
+
+    fn is_hungry(&self) -> bool {
+        HUNGRY.contains(&self.name.as_str())
+    }
+}
+
+/// A running program; it ends with the test.
+struct Program(Child);
+
+impl Program {
+    fn start(row: &Row, flags: &[&str]) -> Self {
+        let workers = if row.is_hungry() { "1" } else { "2" };
+        let child = Command::new(require("PARKWATCH_GALLERY"))
+            .args([
+                row.name.as_str(),
+                "--stall-period-ms",
+                "1000",
+                "--workers",
+                workers,
+            ])
+            .args(flags)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the gallery starts");
+        Self(child)
+    }
+
+    fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    fn is_running(&mut self) -> bool {
+        self.0.try_wait().expect("a child").is_none()
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn observer() -> (Observer, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("observer.toml");
+    std::fs::write(&config, THRESHOLDS).expect("written");
+    let path = config.to_str().expect("a path");
+    (
+        Observer::start(&["--config", path, "--exe", "gallery"]),
+        folder,
+    )
+}
+
+/// What lasts now, by pid.
+fn findings(observer: &Observer) -> BTreeMap<u64, Vec<Value>> {
+    let text = observer.get("/findings").expect("findings");
+    let findings: Vec<Value> = serde_json::from_str(&text).expect("an array");
+    let mut by_pid = BTreeMap::<u64, Vec<Value>>::new();
+    for finding in findings {
+        let pid = finding["pid"].as_u64().expect("a pid");
+        by_pid.entry(pid).or_default().push(finding);
+    }
+    by_pid
+}
+
+/// The label of the site that a row blames: the one whose tasks have that name, or of the pool.
+fn site(observer: &Observer, row: &Row, pid: u32) -> Option<String> {
+    let pid = pid.to_string();
+    let scrape = observer.scrape();
+    let named = [("pid", pid.as_str()), ("name", row.site.as_str())];
+    let of_pools = [("pid", pid.as_str())];
+    let mut found = match row.reason.as_str() {
+        "retained_bytes" => scrape.select("parkwatch_pool_retained_bytes", &of_pools),
+        _ => scrape.select("parkwatch_site_info", &named),
+    };
+    found.next()?.labels.get("site").map(str::to_owned)
+}
+
+fn is_expected(row: &Row, site: &str, finding: &Value) -> bool {
+    finding["detector"] == row.detector
+        && finding["state"] == row.state
+        && finding["site"] == site
+        && finding["evidence"]["reason"] == row.reason
+}
+
+/// Waits until each is found guilty of what its row says, and of nothing at another site.
+fn convict(rows: &[Row]) {
+    let (observer, _folder) = observer();
+    let start = Instant::now();
+    let running: Vec<_> = rows.iter().map(|row| Program::start(row, &[])).collect();
+    let mut open: BTreeMap<usize, String> =
+        BTreeMap::from_iter((0..rows.len()).map(|row| (row, String::new())));
+    eventually("every program is found guilty", || {
+        let findings = findings(&observer);
+        open.retain(|index, last| {
+            let (row, pid) = (&rows[*index], running[*index].pid());
+            let Some(site) = site(&observer, row, pid) else {
+                return true;
+            };
+            let of_program = findings.get(&u64::from(pid)).map_or(&[][..], Vec::as_slice);
+            *last = format!("{site}: {of_program:?}");
+            let other = of_program.iter().find(|finding| finding["site"] != site);
+            assert!(other.is_none(), "{} blames others: {other:?}", row.name);
+            let found = of_program
+                .iter()
+                .any(|finding| is_expected(row, &site, finding));
+            if found {
+                println!("{}: {:.1?}", row.name, start.elapsed());
+            }
+            !found
+        });
+        if open.is_empty() {
+            return Ok(());
+        }
+        let names = open.iter().map(|(row, last)| (&rows[*row].name, last));
+        Err(format!("{:?}", names.collect::<Vec<_>>()))
+    });
+    assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
+}
+
+#[test]
+fn every_program_of_the_gallery_is_found_guilty_within_a_minute() {
+    let (hungry, modest): (Vec<_>, Vec<_>) = rows().into_iter().partition(Row::is_hungry);
+    convict(&modest);
+    convict(&hungry);
+}
+
+#[test]
+fn nothing_is_said_of_the_repaired_programs() {
+    let (observer, _folder) = observer();
+    let rows = rows();
+    let mut running: Vec<_> = rows
+        .iter()
+        .map(|row| Program::start(row, &["--repaired"]))
+        .collect();
+    let start = Instant::now();
+    let mut heard = BTreeSet::new();
+    // Silence can only be waited out; that there was something to hear is checked below.
+    while start.elapsed() < SILENCE {
+        let found = findings(&observer);
+        assert!(found.is_empty(), "{found:?}");
+        let scrape = observer.scrape();
+        let pids = running.iter().map(Program::pid);
+        heard.extend(pids.filter(|pid| scrape.names_process(*pid)));
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    assert_eq!(heard.len(), rows.len(), "some were never watched");
+    assert!(
+        running.iter_mut().all(Program::is_running),
+        "some have ended"
+    );
+}
