@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 
 /// `nobody` on every distribution.
 const NOBODY: u32 = 65_534;
@@ -33,6 +34,10 @@ fn named_benchmarks_that_attach_probes_are_refused_in_one_line() {
 
 /// Runs a copy of the program in a folder of its own, without a search path and so without sudo.
 fn as_nobody(arguments: &[&str]) -> Output {
+    // One at a time: a child that another test forks meanwhile inherits the copy while it is open
+    // for writing, and a file that is open for writing cannot be executed.
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     open_to_all(folder.path());
     let program = folder.path().join("xtask");
