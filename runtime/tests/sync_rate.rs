@@ -1,13 +1,14 @@
 //! The rate limiter between tasks and foreign threads. What it computes is tested beside it, with
-//! times as arguments; here only lower bounds of real time are looked at.
+//! times as arguments; time here is a simulation's, or is not looked at.
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use runtime::cancel::Token;
 use runtime::sync::RateLimiter;
-use runtime::{Builder, spawn};
+use runtime::time::Instant;
+use runtime::{Builder, spawn, test};
 
 fn run<T: Send + 'static>(main: impl FnOnce() -> T + Send + 'static) -> T {
     Builder::new().workers(2).run(main)
@@ -15,20 +16,31 @@ fn run<T: Send + 'static>(main: impl FnOnce() -> T + Send + 'static) -> T {
 
 #[test]
 fn no_more_get_through_than_burst_and_rate_allow() {
-    run(|| {
+    test::seeds(0..20, || {
         let begin = Instant::now();
         let limiter = Arc::new(RateLimiter::per_second(2_000, 4));
-        let work = || {
-            let limiter = Arc::clone(&limiter);
-            move || (0..10).for_each(|number| limiter.acquire(1 + number % 2))
-        };
-        let thread = thread::spawn(work());
-        let tasks: Vec<_> = (0..3).map(|_| spawn(work())).collect();
+        let tasks: Vec<_> = (0..4).map(|_| spawn(worker(&limiter))).collect();
         tasks.into_iter().for_each(|task| task.join().unwrap());
-        thread.join().unwrap();
         // 60 tokens: 4 were there, and 56 came at one in half a millisecond.
         assert!(begin.elapsed() >= Duration::from_millis(28));
     });
+}
+
+#[test]
+fn tasks_and_threads_all_get_through() {
+    run(|| {
+        let limiter = Arc::new(RateLimiter::per_second(200_000, 4));
+        let thread = thread::spawn(worker(&limiter));
+        let tasks: Vec<_> = (0..3).map(|_| spawn(worker(&limiter))).collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        thread.join().unwrap();
+    });
+}
+
+/// Takes 15 tokens, in ones and twos.
+fn worker(limiter: &Arc<RateLimiter>) -> impl FnOnce() + Send + 'static {
+    let limiter = Arc::clone(limiter);
+    move || (0..10).for_each(|number| limiter.acquire(1 + number % 2))
 }
 
 #[test]

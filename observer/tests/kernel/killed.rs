@@ -5,7 +5,7 @@ use crate::{eventually, kinds, load};
 use observer::attach::{LinkKind, LoadOptions, Mode};
 use observer::collect::Collector;
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 /// Names the carrier and the kind of link for the process that is to be killed.
@@ -14,6 +14,9 @@ const LINK: &str = "PARKWATCH_TEST_LINK";
 
 #[test]
 fn the_target_goes_on_and_is_disarmed_when_the_observer_is_killed() {
+    if let Some(path) = env::var_os(CARRIER) {
+        attach_until_killed(&PathBuf::from(path));
+    }
     for &link in kinds() {
         let mut emitter = Emitter::start();
         let mut observer = start_observer(&emitter, link);
@@ -44,8 +47,7 @@ fn start_observer(emitter: &Emitter, link: LinkKind) -> Child {
     Command::new(env::current_exe().expect("this test"))
         .args([
             "--exact",
-            "killed::attaches_until_it_is_killed",
-            "--ignored",
+            "killed::the_target_goes_on_and_is_disarmed_when_the_observer_is_killed",
         ])
         .env(CARRIER, emitter.path())
         .env(LINK, format!("{link:?}"))
@@ -53,12 +55,8 @@ fn start_observer(emitter: &Emitter, link: LinkKind) -> Child {
         .expect("this test starts itself")
 }
 
-#[test]
-#[ignore = "the process that another test kills"]
-fn attaches_until_it_is_killed() {
-    let Some(path) = env::var_os(CARRIER).map(PathBuf::from) else {
-        return;
-    };
+/// What the test does in the process that it starts to kill it.
+fn attach_until_killed(path: &Path) -> ! {
     let is_multi = env::var(LINK).is_ok_and(|link| link == format!("{:?}", LinkKind::Multi));
     let link = Some(if is_multi {
         LinkKind::Multi
@@ -69,7 +67,7 @@ fn attaches_until_it_is_killed() {
         link,
         ..LoadOptions::default()
     });
-    let _links = kernel.attach(&carrier(&path), Mode::Events).unwrap();
+    let _links = kernel.attach(&carrier(path), Mode::Events).unwrap();
     loop {
         std::thread::park();
     }

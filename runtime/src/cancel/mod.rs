@@ -13,23 +13,23 @@
 //!
 //! ```
 //! use runtime::{Runtime, cancel, chan, spawn};
-//! use std::time::Duration;
 //!
 //! Runtime::run(|| {
-//!     let (_requests, inbox) = chan::bounded::<u32>(1);
+//!     let (requests, inbox) = chan::bounded::<u32>(1);
 //!     let server = spawn(move || {
 //!         let token = cancel::current();
-//!         while !token.is_cancelled() {
-//!             // In a real server: `inbox.recv_until(&token)`.
-//!             if cancel::sleep(Duration::from_millis(1)).is_err() {
-//!                 break;
-//!             }
+//!         let mut served = 0;
+//!         while inbox.recv_until(&token).is_ok() {
+//!             served += 1;
 //!         }
-//!         drop(inbox);
-//!         "stopped"
+//!         served
 //!     });
+//!     requests.send(7).unwrap();
+//!     while !requests.is_empty() {
+//!         runtime::yield_now();
+//!     }
 //!     server.cancel();
-//!     assert_eq!(server.join().unwrap(), "stopped");
+//!     assert_eq!(server.join().unwrap(), 1);
 //! });
 //! ```
 

@@ -135,26 +135,3 @@ fn a_suspension_keeps_where_the_body_is() {
     );
     assert_eq!(context.resume(), Switch::Finished);
 }
-
-/// No assertion: prints what a switch costs (`--ignored --nocapture`, in a release build).
-#[cfg(not(miri))]
-#[test]
-#[ignore = "a measurement"]
-fn measure_a_resume_and_a_suspension() {
-    const ROUNDS: u32 = 50_000_000;
-    let registers = Arc::new(RegisterCell::new());
-    let mut context = Context::new(stack(), move |suspender| {
-        loop {
-            // SAFETY: this is the body that was given the suspender.
-            unsafe { suspender.suspend(&registers) };
-        }
-    });
-    for _ in 0..3 {
-        let start = std::time::Instant::now();
-        for _ in 0..ROUNDS {
-            assert_eq!(context.resume(), Switch::Suspended);
-        }
-        let each = start.elapsed().as_secs_f64() * 1e9 / f64::from(ROUNDS);
-        println!("{each:.2} ns for a resume and a suspension");
-    }
-}

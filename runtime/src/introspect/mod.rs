@@ -159,7 +159,11 @@ impl Task {
         let word = stall::word(slot);
         let snapshot = table::task_snapshot(slot)?;
         let mut task = Self::new(slot, &snapshot, word);
-        let holder = task.park.and_then(|_| place::holder(slot));
+        let is_of_a_lock = |park: &Park| matches!(park.reason, Reason::Mutex | Reason::Rwlock);
+        let holder = task
+            .park
+            .filter(is_of_a_lock)
+            .and_then(|_| place::holder(slot));
         if let (Some(park), Some(holder)) = (&mut task.park, holder)
             && stall::word(slot) == word
         {

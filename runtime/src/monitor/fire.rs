@@ -6,7 +6,7 @@ use super::reporter::Hit;
 use crate::ledger::stall;
 use crate::site::{self, Site};
 use crate::{probe, stack, task};
-use runtime_abi::SCHEMA_VERSION;
+use runtime_abi::{Reason, SCHEMA_VERSION};
 
 /// Fires one report's probe.
 pub(super) fn fire(hit: Hit, gauges: &Gauges, stall_period_ns: u64) {
@@ -63,7 +63,10 @@ fn fire_monitor(live: u64, gauges: &Gauges, stall_period_ns: u64) {
 
 /// Fires with what the park looks like now; not at all if it is over (the next scan says so).
 fn fire_stall(name: &Name, parked_ns: u64) {
-    let holder = task::place::holder(name.slot);
+    let is_of_a_lock = matches!(name.reason, Reason::Mutex | Reason::Rwlock);
+    let holder = is_of_a_lock
+        .then(|| task::place::holder(name.slot))
+        .flatten();
     let Some(park) = task::table::parked_snapshot(name.slot) else {
         return;
     };

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::primitive::static_atomic::{AtomicUsize, Ordering};
-use crate::{Builder as RuntimeBuilder, Runtime, spawn, yield_now};
+use crate::{Builder as RuntimeBuilder, Runtime, chan, spawn, yield_now};
 use proptest::prelude::*;
 
 /// The sums of this file's line.
@@ -77,17 +77,26 @@ fn a_shelf_holds_no_more_than_it_may() {
     assert_eq!(pool.retained(), 3);
 }
 
+/// Says when it is dropped.
+struct Announced(chan::Sender<()>);
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        self.0.send(()).unwrap();
+    }
+}
+
 #[test]
 fn the_monitor_has_idle_pools_trimmed() {
     if cfg!(miri) {
         return;
     }
     Runtime::run(|| {
-        let pool = Pool::new(|| 0_u8);
+        let (dropped, drops) = chan::bounded(2);
+        let pool = Pool::new(move || Announced(dropped.clone()));
         drop((pool.get(), pool.get()));
-        while pool.retained() > 0 {
-            crate::sleep(std::time::Duration::from_millis(20));
-        }
+        drops.iter().take(2).for_each(drop);
+        assert_eq!(pool.retained(), 0);
     });
 }
 

@@ -228,7 +228,7 @@ impl<E: fmt::Debug + Display> std::error::Error for GroupError<E> {}
 mod tests {
     use super::*;
     use crate::primitive::static_atomic::{AtomicUsize, Ordering};
-    use crate::{Runtime, sleep, yield_now};
+    use crate::{Runtime, yield_now};
     use std::time::Duration;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -245,10 +245,7 @@ mod tests {
             for _ in 0..20 {
                 group.spawn(until_told);
             }
-            group.spawn(|| {
-                sleep(Duration::from_millis(1));
-                Err("broken".to_owned())
-            });
+            group.spawn(|| Err("broken".to_owned()));
             assert_eq!(group.wait().unwrap_err().to_string(), "broken");
         });
     }

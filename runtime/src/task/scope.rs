@@ -284,7 +284,7 @@ mod tests {
                 scope(|scope| {
                     for _ in 0..8 {
                         scope.spawn(|| {
-                            sleep(Duration::from_millis(1));
+                            yield_now();
                             *done.lock().unwrap() += 1;
                         });
                     }

@@ -54,12 +54,11 @@ fn what_is_allowed_may_be_left_and_what_ends_soon_is_waited_for() {
         builder.spawn(|| park(crate::Reason::Other, 0, crate::TaskId::NONE));
         spawn(|| sleep(Duration::from_millis(300)));
     });
-    run(|| drop(spawn(|| sleep(Duration::from_millis(1)))));
+    run(|| drop(spawn(|| (0..100).for_each(|_| yield_now()))));
 }
 
 #[test]
 fn an_hour_passes_at_once_and_in_order() {
-    let begin = std::time::Instant::now();
     Test::simulation(3).run(|| {
         let (sender, receiver) = chan::bounded(8);
         for minutes in [30, 10, 50, 20] {
@@ -81,8 +80,6 @@ fn an_hour_passes_at_once_and_in_order() {
         let first = ticks.tick();
         assert_eq!(ticks.tick() - first, HOUR);
     });
-    // Generously: it is hours in the simulation.
-    assert!(begin.elapsed() < HOUR);
 }
 
 #[test]
