@@ -1,23 +1,20 @@
 //! `--on-finding DIR`: one file per finding, written when it begins.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 
 use super::View;
+use super::finding_files::{FindingFiles, file_name};
 use super::findings::finding_json;
 use crate::detect::{Finding, Key};
-
-/// Files that one observer writes at most; later findings are logged and counted.
-const MAX_FILES: usize = 1_000;
 
 /// Writes findings as they begin.
 #[derive(Debug)]
 pub struct OnFinding {
-    directory: PathBuf,
+    files: FindingFiles,
     lasting: HashSet<Key>,
-    written: usize,
+    written: u64,
     unwritten: u64,
 }
 
@@ -28,9 +25,8 @@ impl OnFinding {
     ///
     /// When it cannot be created.
     pub fn new(directory: PathBuf) -> io::Result<Self> {
-        fs::create_dir_all(&directory)?;
         Ok(Self {
-            directory,
+            files: FindingFiles::new(directory)?,
             lasting: HashSet::new(),
             written: 0,
             unwritten: 0,
@@ -55,12 +51,6 @@ impl OnFinding {
             if self.lasting.contains(&finding.key()) {
                 continue;
             }
-            if self.written == MAX_FILES {
-                let (process, summary) = (&finding.process, &finding.summary);
-                tracing::warn!(%process, summary, "not written: there are {MAX_FILES} files");
-                self.unwritten += 1;
-                continue;
-            }
             self.written += 1;
             let written = self.write(finding, view.observer.unix_offset_ns);
             self.unwritten += u64::from(!written);
@@ -69,18 +59,14 @@ impl OnFinding {
     }
 
     /// `false` if it could not be written.
-    fn write(&self, finding: &Finding, unix_offset_ns: u64) -> bool {
-        let detector = finding.detector.name();
-        let since_ms = finding.last_seen_ns.saturating_add(unix_offset_ns) / 1_000_000;
-        let name = format!(
-            "{since_ms}-{detector}-{}-{}.json",
-            finding.id.pid, self.written
-        );
-        let path = self.directory.join(name);
+    fn write(&mut self, finding: &Finding, unix_offset_ns: u64) -> bool {
+        let seen_ms = finding.last_seen_ns.saturating_add(unix_offset_ns) / 1_000_000;
+        let name = file_name(seen_ms, finding.detector, finding.id.pid, self.written);
         let text = format!("{:#}\n", finding_json(finding, unix_offset_ns));
-        let written = fs::write(&path, text);
+        let written = self.files.write(name, &text);
         if let Err(error) = &written {
-            tracing::warn!(path = %path.display(), %error, "the finding could not be written");
+            let summary = &finding.summary;
+            tracing::warn!(%error, "a finding could not be written: {summary}");
         }
         written.is_ok()
     }
@@ -91,6 +77,7 @@ mod tests {
     use super::*;
     use crate::detect::{Detector, Severity, State};
     use crate::discover::ProcessId;
+    use std::fs;
 
     fn finding(reason: &str) -> Finding {
         Finding {
@@ -131,19 +118,33 @@ mod tests {
     }
 
     #[test]
+    fn what_is_allowed_has_a_file_from_its_expiry_on() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let files = || fs::read_dir(directory.path()).expect("it is there").count();
+        let mut on_finding = OnFinding::new(directory.path().to_owned()).expect("it is there");
+        let mut known = finding("mutex");
+        for (allowed, expected) in [(Some("known"), 0), (None, 1), (None, 1)] {
+            known.allowed = allowed.map(Into::into);
+            on_finding.look(&View {
+                findings: vec![known.clone()],
+                ..View::default()
+            });
+            assert_eq!(files(), expected);
+        }
+    }
+
+    #[test]
     fn what_has_no_file_is_counted() {
         let directory = tempfile::tempdir().expect("a directory");
         let mut on_finding = OnFinding::new(directory.path().join("gone")).expect("created");
-        on_finding.written = MAX_FILES - 1;
         let of = |findings| View {
             findings,
             ..View::default()
         };
-        on_finding.look(&of(vec![finding("mutex"), finding("rwlock")]));
-        assert_eq!(on_finding.unwritten(), 1, "one file too many");
+        on_finding.look(&of(vec![finding("mutex")]));
+        assert_eq!(on_finding.unwritten(), 0);
         fs::remove_dir_all(directory.path().join("gone")).expect("it is there");
-        on_finding.written = 0;
         on_finding.look(&of(vec![finding("semaphore")]));
-        assert_eq!(on_finding.unwritten(), 2, "the directory is gone");
+        assert_eq!(on_finding.unwritten(), 1, "the directory is gone");
     }
 }
