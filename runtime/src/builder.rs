@@ -71,16 +71,10 @@ pub struct Leftover {
 }
 
 impl Leftover {
-    /// The line that spawned them: `file:line:column`.
+    /// The line that spawned them.
     #[must_use]
-    pub fn site(&self) -> String {
-        self.site.to_string()
-    }
-
-    /// The static name of their builder.
-    #[must_use]
-    pub fn name(&self) -> Option<&'static str> {
-        self.site.name()
+    pub fn site(&self) -> &'static Site {
+        self.site
     }
 
     /// How many there were.

@@ -116,6 +116,7 @@ pub use builder::{Builder, Finished, Leftover, RunError, Runtime};
 pub use pool::Pool;
 pub use runtime_abi::Reason;
 pub use sched::handle::Handle;
+pub use site::Site;
 pub use stack::with_open_stack as with_stack;
 pub use task::{
     JoinError, JoinHandle, TaskId, blocking, park, park_timeout, sleep, spawn, yield_now,

@@ -40,6 +40,7 @@ use crate::time;
 impl Worker {
     /// Steps 1 to 3. The caller does not use the worker until it calls `regain_processor`.
     pub(crate) fn release_processor(&self) -> Release {
+        self.turn.end();
         if let Some(task) = self.processor.queue.take_next() {
             self.push_back(task);
         }

@@ -41,6 +41,7 @@ impl Worker {
             .or_else(|| self.take_local())
             .or_else(|| self.take_global());
         if ready.is_none() {
+            self.turn.end();
             return self.wait_for_work();
         }
         self.announce_new_timer();

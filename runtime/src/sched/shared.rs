@@ -12,8 +12,8 @@ use crate::primitive::{
     static_sync::{Mutex, MutexGuard},
 };
 use crate::sched::{
-    global_queue::GlobalQueue, idle::Idle, processor::Processor, simulation::Simulation,
-    sleep::Workplace, worker::Worker, workers::WorkerThreads,
+    global_queue::GlobalQueue, idle::Idle, processor::Processor, seat::Seats,
+    simulation::Simulation, sleep::Workplace, worker::Worker, workers::WorkerThreads,
 };
 use crate::sys::clock;
 use crate::task::{current::with_worker, record::Record};
@@ -37,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) global: GlobalQueue<Record>,
     pub(crate) idle: Idle,
     pub(crate) threads: WorkerThreads,
+    pub(crate) seats: Seats,
     /// Set when the main function has returned: workers stop.
     stop: AtomicBool,
     /// Counts the runs of this shared part, from 1.
@@ -74,6 +75,7 @@ impl Shared {
         shared.released.store(0, Ordering::Relaxed);
         shared.handoffs.store(0, Ordering::Relaxed);
         shared.threads.open();
+        shared.seats.clear();
         shared.is_watched_closely.store(false, Ordering::Relaxed);
         shared.processors.iter().for_each(Processor::reset);
         shared.simulation.begin(settings.simulation);
@@ -97,6 +99,7 @@ impl Shared {
             global: GlobalQueue::new(),
             idle: Idle::new(),
             threads: WorkerThreads::new(),
+            seats: Seats::new(),
             stop: AtomicBool::new(false),
             run: AtomicU64::new(0),
             stack_limit: AtomicUsize::new(0),
@@ -142,6 +145,7 @@ impl Shared {
         while let Some(sleeper) = self.idle.claim_any() {
             self.processors[sleeper].parker.unpark();
         }
+        self.seats.wake_all();
     }
 
     /// Queues a task that was just woken: beside the waker if that is a worker of this

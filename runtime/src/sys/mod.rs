@@ -7,6 +7,7 @@ pub(crate) mod fork;
 pub(crate) mod mem;
 pub(crate) mod registers;
 pub(crate) mod signal;
+pub(crate) mod signal_count;
 pub(crate) mod thread;
 #[cfg(all(test, not(any(miri, loom))))]
 pub(crate) mod trial;

@@ -94,9 +94,13 @@ impl TaskId {
     /// Callable from any thread.
     pub fn unpark(self) -> bool {
         let waking = win(self);
-        if let Waking::Ours(record) = waking {
-            note_unpark(record);
-            record.shared().make_runnable(record);
+        match waking {
+            Waking::Ours(record) => {
+                note_unpark(record);
+                record.shared().make_runnable(record);
+            }
+            Waking::Pinned(record) => call(record),
+            Waking::Noted | Waking::Gone => {}
         }
         !matches!(waking, Waking::Gone)
     }
@@ -105,9 +109,13 @@ impl TaskId {
 /// Wakes a task whose timer is due: behind the others, so that tasks run in the order of
 /// their deadlines. Called by a worker, which wakes other workers itself.
 pub(crate) fn wake_from_timer(task: TaskId) {
-    if let Waking::Ours(record) = win(task) {
-        note_unpark(record);
-        record.shared().make_runnable_behind(record);
+    match win(task) {
+        Waking::Ours(record) => {
+            note_unpark(record);
+            record.shared().make_runnable_behind(record);
+        }
+        Waking::Pinned(record) => call(record),
+        Waking::Noted | Waking::Gone => {}
     }
 }
 
@@ -117,6 +125,8 @@ pub(crate) fn wake_from_timer(task: TaskId) {
 enum Waking {
     /// It was parked: the caller owns it now and must queue it.
     Ours(&'static Record),
+    /// The same, and it is pinned: the caller must call its thread.
+    Pinned(&'static Record),
     /// It is active, and will find the token.
     Noted,
     /// It has ended.
@@ -272,9 +282,19 @@ fn win(task: TaskId) -> Waking {
     };
     match record.state.unpark(task.generation()) {
         Unparking::Queue => Waking::Ours(record),
+        Unparking::Call => Waking::Pinned(record),
         Unparking::Noted => Waking::Noted,
         Unparking::Gone => Waking::Gone,
     }
+}
+
+/// Hands a pinned task that was just woken to its thread.
+#[cold]
+fn call(record: &'static Record) {
+    note_unpark(record);
+    // SAFETY: whoever wakes a task owns it.
+    let seat = unsafe { record.seat() };
+    seat.call();
 }
 
 /// Tells that a park is over; before the task is queued.
@@ -284,7 +304,7 @@ fn note_unpark(record: &'static Record) {
     if probe::unpark_armed() {
         fire_unpark(record);
     }
-    let since_ns = if probe::run_armed() {
+    let since_ns = if probe::is_run_timed() {
         clock::monotonic_ns()
     } else {
         0
