@@ -95,6 +95,9 @@ mod context;
 pub mod introspect;
 mod ledger;
 mod monitor;
+#[cfg(not(any(miri, loom)))]
+pub mod net;
+mod netpoll;
 pub mod pool;
 mod primitive;
 mod probe;

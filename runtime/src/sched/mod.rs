@@ -7,6 +7,7 @@ pub(crate) mod handoff;
 mod idle;
 pub(crate) mod ownership;
 pub(crate) mod park;
+mod polling;
 mod processor;
 mod run_queue;
 mod schedule;
