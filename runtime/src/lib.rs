@@ -92,6 +92,7 @@ mod builder;
 pub mod cancel;
 pub mod chan;
 mod context;
+pub mod future;
 pub mod introspect;
 mod ledger;
 mod monitor;
