@@ -92,9 +92,13 @@ mod builder;
 pub mod cancel;
 pub mod chan;
 mod context;
+pub mod future;
 pub mod introspect;
 mod ledger;
 mod monitor;
+#[cfg(not(any(miri, loom)))]
+pub mod net;
+mod netpoll;
 pub mod pool;
 mod primitive;
 mod probe;

@@ -32,7 +32,8 @@ use crate::primitive::{
     static_sync::Mutex,
 };
 use crate::sched::{
-    ownership::Release, processor::Processor, shared::Shared, worker::Worker, workers::Job,
+    ownership::Release, polling::PollLook, processor::Processor, shared::Shared, worker::Worker,
+    workers::Job,
 };
 use crate::sys::{clock::ThreadClock, thread::ThreadId};
 
@@ -53,6 +54,7 @@ pub(crate) struct WatchedRuntime {
     looks: Mutex<Vec<Look>>,
     /// Looks in a row that found nothing queued behind a running task.
     calm: AtomicU64,
+    polls: Mutex<PollLook>,
 }
 
 /// What the last look at a processor saw.
@@ -87,7 +89,17 @@ impl WatchedRuntime {
             thread_name,
             looks: Mutex::new(looks),
             calm: AtomicU64::new(0),
+            polls: Mutex::default(),
         }
+    }
+
+    /// Sees to a poller that nobody looks at; whether nobody waits in it.
+    fn look_at_poller(&self, now_ns: u64) -> bool {
+        let mut look = self
+            .polls
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        look.attend(self.shared, now_ns)
     }
 
     /// One look at one processor; whether something waits behind its running task.
@@ -246,7 +258,7 @@ impl Watched for WatchedRuntime {
             .looks
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut is_waiting = false;
+        let mut is_waiting = self.look_at_poller(now_ns);
         for (index, look) in looks.iter_mut().enumerate() {
             is_waiting |= self.look(index, look, scene);
         }

@@ -8,6 +8,7 @@ mod idle;
 pub(crate) mod ownership;
 pub(crate) mod park;
 mod pinned;
+mod polling;
 mod processor;
 mod run_queue;
 mod schedule;

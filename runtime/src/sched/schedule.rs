@@ -128,6 +128,7 @@ impl Worker {
         if self.shared.next_deadline_ns() != time::NEVER {
             time::fire_due(self.shared, self.shared.now_ns());
         }
+        self.look_at_poller();
         // Yielding tasks fill the ring without waking anyone; share them now.
         if self.processor.queue.len() > 0 && self.shared.idle.may_wake() {
             self.shared.wake_one();

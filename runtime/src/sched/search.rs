@@ -46,6 +46,7 @@ impl Worker {
             let found = self
                 .take_local()
                 .or_else(|| self.take_global())
+                .or_else(|| if round == 0 { self.take_ready() } else { None })
                 .or_else(|| self.steal());
             if found.is_some() {
                 return found;

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::monitor;
+use crate::netpoll::Poller;
 use crate::primitive::{
     atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     static_sync::{Mutex, MutexGuard},
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     /// The monitor looks often, because something is queued behind a running task.
     pub(crate) is_watched_closely: AtomicBool,
     pub(crate) simulation: Simulation,
+    /// What tasks wait for outside of the process. Kept from run to run, with what is registered.
+    pub(crate) poller: Poller,
 }
 
 /// Shared parts of runtimes that have ended.
@@ -108,6 +111,7 @@ impl Shared {
             released: AtomicUsize::new(0),
             is_watched_closely: AtomicBool::new(false),
             simulation: Simulation::off(),
+            poller: Poller::new(),
         }
     }
 
@@ -143,7 +147,7 @@ impl Shared {
         // sees it before it sleeps.
         self.stop.store(true, Ordering::SeqCst);
         while let Some(sleeper) = self.idle.claim_any() {
-            self.processors[sleeper].parker.unpark();
+            self.unpark(sleeper);
         }
         self.seats.wake_all();
     }
@@ -209,9 +213,31 @@ impl Shared {
     pub(super) fn wake_sleeper(&self) -> bool {
         let sleeper = self.idle.claim();
         if let Some(sleeper) = sleeper {
-            self.processors[sleeper].parker.unpark();
+            self.unpark(sleeper);
         }
         sleeper.is_some()
+    }
+
+    /// Wakes a sleeper that the caller has claimed.
+    fn unpark(&self, sleeper: usize) {
+        self.processors[sleeper].parker.unpark();
+        self.poller.interrupt(sleeper);
+    }
+
+    /// From now on the monitor looks often, until it finds nothing queued behind a running task
+    /// and somebody in the poller. A load, mostly.
+    #[inline]
+    pub(super) fn watch_closely(&self) {
+        if !self.is_watched_closely.load(Ordering::Relaxed) {
+            self.start_close_watch();
+        }
+    }
+
+    #[cold]
+    fn start_close_watch(&self) {
+        if !self.is_watched_closely.swap(true, Ordering::Relaxed) {
+            monitor::kick();
+        }
     }
 
     /// Whether there is a task that a searcher could take. Next slots do not count: they
@@ -260,13 +286,18 @@ impl Workplace for Shared {
     }
 
     fn park_until(&self, worker: usize, deadline_ns: u64) -> bool {
-        let parker = &self.processors[worker].parker;
-        if self.simulation.is_on() && self.released.load(Ordering::Relaxed) == 0 {
-            self.simulation.jump_to(deadline_ns);
+        let wait_ns = match deadline_ns {
+            crate::time::NEVER => None,
+            _ if self.simulation.is_on() && self.released.load(Ordering::Relaxed) == 0 => {
+                self.simulation.jump_to(deadline_ns);
+                return false;
+            }
+            _ => Some(deadline_ns.saturating_sub(self.now_ns())),
+        };
+        if wait_ns == Some(0) {
             return false;
         }
-        let wait_ns = deadline_ns.saturating_sub(self.now_ns());
-        wait_ns > 0 && parker.park_timeout(Duration::from_nanos(wait_ns))
+        self.park_for(worker, wait_ns)
     }
 }
 

@@ -27,7 +27,7 @@ use crate::task::{
     state::Parking,
     table::{self, SlotCache},
 };
-use crate::{monitor, probe, time::Timer};
+use crate::{probe, time::Timer};
 
 /// What a task wants of its worker when it leaves its stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,7 +207,8 @@ impl Worker {
             self.push_back(displaced);
             self.shared.wake_one();
         }
-        self.ask_for_a_close_watch();
+        // The current task may run for long with others queued behind it.
+        self.shared.watch_closely();
     }
 
     /// Queues a task behind the others.
@@ -215,22 +216,6 @@ impl Worker {
     pub(crate) fn push_back(&self, task: &'static Record) {
         if let Err(overflow) = self.processor.queue.push_back(task) {
             self.shared.global.push_batch(overflow.0);
-        }
-    }
-
-    /// The current task may run for long with others queued behind it: from now on the
-    /// monitor looks often, until it finds nothing queued.
-    #[inline]
-    fn ask_for_a_close_watch(&self) {
-        if !self.shared.is_watched_closely.load(Ordering::Relaxed) {
-            self.start_close_watch();
-        }
-    }
-
-    #[cold]
-    fn start_close_watch(&self) {
-        if !self.shared.is_watched_closely.swap(true, Ordering::Relaxed) {
-            monitor::kick();
         }
     }
 

@@ -98,7 +98,7 @@ pub use headroom::with_open_stack;
 pub(crate) use {
     cache::StackCache,
     fault::{install_worker_handler, watch_signal_handlers},
-    headroom::{Window, ensure_headroom},
+    headroom::{Window, ensure_headroom, prepare_buffer},
     overflow::abort_with,
     owned::{Stack, set_fixed},
     pool::give_back,

@@ -119,6 +119,17 @@ pub(crate) fn wake_from_timer(task: TaskId) {
     }
 }
 
+/// Wakes the task in this slot, if it is parked, for whoever had an event that it waits for. The
+/// caller owns the task then and queues it. A task that was not parked finds a token.
+pub(crate) fn wake_from_poller(slot: u32) -> Option<&'static Record> {
+    let generation = table::get(slot)?.state.read().generation();
+    let Waking::Ours(record) = win(TaskId::new(slot, generation)) else {
+        return None;
+    };
+    note_unpark(record);
+    Some(record)
+}
+
 /// What became of an attempt to wake a task.
 #[derive(Clone, Copy)]
 #[must_use]
