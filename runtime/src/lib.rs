@@ -105,6 +105,8 @@ mod probe;
 #[cfg(all(test, shuttle))]
 mod programs;
 mod sched;
+#[cfg(not(any(miri, loom)))]
+pub mod signal;
 mod site;
 mod stack;
 pub mod sync;
