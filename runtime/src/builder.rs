@@ -4,7 +4,8 @@ mod running;
 
 use std::{fmt, io, num::NonZero, panic::Location, time::Duration};
 
-use crate::sched::{handle::Handle, shared::Settings};
+use crate::cancel::Token;
+use crate::sched::{handle::Handle, shared::Settings, shutdown};
 use crate::site::Site;
 use crate::stack;
 use crate::task::{self, JoinError};
@@ -122,6 +123,7 @@ pub enum RunError {
 pub struct Builder {
     settings: Settings,
     fixed_stacks: bool,
+    grace: Option<Duration>,
 }
 
 impl Default for Builder {
@@ -148,6 +150,7 @@ impl Builder {
         Self {
             settings,
             fixed_stacks: false,
+            grace: None,
         }
     }
 
@@ -189,6 +192,43 @@ impl Builder {
         self
     }
 
+    /// How long other tasks may take to end when `main` has returned, or panicked. At first none:
+    /// workers stop at once.
+    ///
+    /// With a grace period, `main` runs under a token of the runtime's own, from which those of all
+    /// tasks descend ([`cancel::current`](crate::cancel::current())). When `main` is over,
+    ///
+    /// 1. that token is cancelled: accept loops, connections and workers that look at theirs end
+    ///    their waits with an error, and return, with all their destructors;
+    /// 2. the call waits until no task is left, for this long at most;
+    /// 3. the workers stop, and what did not end is reported by site: in
+    ///    [`Finished::leftover`], and by [`Builder::run`] to standard error.
+    ///
+    /// A server that is to finish what it has begun before anybody is told to stop ends its accept
+    /// loop by a token of its own, and waits, before `main` returns. Other runtimes of the process
+    /// notice nothing.
+    ///
+    /// The price is that every task inherits the token: a count at its spawn and one at its end.
+    ///
+    /// ```
+    /// use runtime::{Builder, cancel, chan, spawn};
+    /// use std::time::Duration;
+    ///
+    /// let (told, stopped) = chan::bounded(1);
+    /// let finished = Builder::new().grace(Duration::from_secs(5)).try_run(move || {
+    ///     spawn(move || {
+    ///         let why = cancel::current().wait();
+    ///         told.send(why.to_string()).unwrap();
+    ///     });
+    /// });
+    /// assert!(finished.unwrap().leftover.is_empty());
+    /// assert_eq!(stopped.recv().unwrap(), "cancelled: it was asked for");
+    /// ```
+    pub fn grace(mut self, period: Duration) -> Self {
+        self.grace = Some(period);
+        self
+    }
+
     /// Runs `main` as [`Runtime::run`] does.
     ///
     /// # Panics
@@ -199,10 +239,16 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let is_graceful = self.grace.is_some();
         let finished = match self.try_run(main) {
             Ok(finished) => finished,
             Err(error) => panic!("{error}"),
         };
+        if is_graceful {
+            for leftover in &finished.leftover {
+                eprintln!("runtime: did not end within the grace period: {leftover}");
+            }
+        }
         match finished.result {
             Ok(value) => value,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -227,8 +273,19 @@ impl Builder {
         }
         let running = Running::start(&self.settings)?;
         let root = task::Builder::new().name("main").service(true);
-        let main = Handle::of(running.shared()).spawn_at(root, location, main);
-        let result = main.join();
+        let handle = Handle::of(running.shared());
+        let result = match self.grace {
+            None => handle.spawn_at(root, location, main).join(),
+            Some(period) => {
+                let token = Token::new();
+                let told = token.clone();
+                let main = move || told.run(main);
+                let result = handle.spawn_at(root, location, main).join();
+                token.cancel();
+                shutdown::wait_until_empty(running.shared(), period);
+                result
+            }
+        };
         let leftover = running.end().into_values();
         let mut leftover: Vec<_> = leftover
             .map(|(site, tasks)| Leftover { site, tasks })

@@ -81,8 +81,9 @@
 //!
 //! # The end
 //!
-//! When the main function returns, workers stop at their next scheduling point. Tasks that are
-//! alive then are dropped if they never ran, else abandoned: never unwound, never freed, counted
+//! When the main function returns, the other tasks are told to stop and given time for it, if the
+//! builder says so ([`Builder::grace`]). Then workers stop at their next scheduling point. Tasks that
+//! are alive then are dropped if they never ran, else abandoned: never unwound, never freed, counted
 //! as cancelled, and reported by site ([`Finished::leftover`]).
 
 // Under loom and Miri threads stand in for switched stacks; what only those need is unused there.
@@ -105,6 +106,8 @@ mod probe;
 #[cfg(all(test, shuttle))]
 mod programs;
 mod sched;
+#[cfg(not(any(miri, loom)))]
+pub mod signal;
 mod site;
 mod stack;
 pub mod sync;

@@ -28,13 +28,17 @@ where
         })
     }
 
-    pub(super) fn read_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+    pub(super) fn read_vectored(
+        &self,
+        buffers: &mut [IoSliceMut<'_>],
+        until: Until<'_>,
+    ) -> io::Result<usize> {
         for buffer in &*buffers {
             prepare_buffer(buffer.as_ptr().addr(), buffer.len());
         }
         let room = buffers.iter().map(|buffer| buffer.len()).sum();
         let read = |mut socket: &S| socket.read_vectored(buffers);
-        let what = For::read(Until::FOREVER);
+        let what = For::read(until);
         self.run_unless_drained(what, read, |read| is_some_but_short(*read, room))
     }
 
@@ -44,10 +48,14 @@ where
         self.run_unless_drained(For::write(until), write, is_short)
     }
 
-    pub(super) fn write_vectored(&self, buffers: &[IoSlice<'_>]) -> io::Result<usize> {
+    pub(super) fn write_vectored(
+        &self,
+        buffers: &[IoSlice<'_>],
+        until: Until<'_>,
+    ) -> io::Result<usize> {
         let len = buffers.iter().map(|buffer| buffer.len()).sum();
         let write = |mut socket: &S| socket.write_vectored(buffers);
-        let what = For::write(Until::FOREVER);
+        let what = For::write(until);
         self.run_unless_drained(what, write, |written| is_some_but_short(*written, len))
     }
 }
@@ -114,7 +122,7 @@ macro_rules! stream {
             }
 
             fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> std::io::Result<usize> {
-                self.0.read_vectored(buffers)
+                self.0.read_vectored(buffers, Until::FOREVER)
             }
         }
 
@@ -124,7 +132,7 @@ macro_rules! stream {
             }
 
             fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> std::io::Result<usize> {
-                self.0.write_vectored(buffers)
+                self.0.write_vectored(buffers, Until::FOREVER)
             }
 
             fn flush(&mut self) -> std::io::Result<()> {
@@ -160,11 +168,19 @@ macro_rules! stream {
             fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
                 self.stream.0.read(buffer, self.until)
             }
+
+            fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> std::io::Result<usize> {
+                self.stream.0.read_vectored(buffers, self.until)
+            }
         }
 
         impl Write for Bounded<'_, '_, $stream> {
             fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
                 self.stream.0.write(bytes, self.until)
+            }
+
+            fn write_vectored(&mut self, buffers: &[IoSlice<'_>]) -> std::io::Result<usize> {
+                self.stream.0.write_vectored(buffers, self.until)
             }
 
             fn flush(&mut self) -> std::io::Result<()> {
