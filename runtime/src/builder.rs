@@ -5,6 +5,7 @@ mod running;
 use std::{fmt, io, num::NonZero, panic::Location, time::Duration};
 
 use crate::cancel::Token;
+use crate::introspect::AllAsleep;
 use crate::sched::{handle::Handle, shared::Settings, shutdown};
 use crate::site::Site;
 use crate::stack;
@@ -146,6 +147,7 @@ impl Builder {
             stall_period: STALL_PERIOD,
             thread_name: "worker".to_owned(),
             simulation: None,
+            on_all_asleep: None,
         };
         Self {
             settings,
@@ -176,6 +178,36 @@ impl Builder {
     /// The first part of the names of worker threads.
     pub fn thread_name(mut self, name: impl Into<String>) -> Self {
         self.settings.thread_name = name.into();
+        self
+    }
+
+    /// Calls `report` when no task of the process can ever run again: what Go reports as "all
+    /// goroutines are asleep". Without this call such a program waits for ever, in silence.
+    ///
+    /// It is told once, by the monitor's thread, within half a second, and only where it is certain:
+    /// every task is parked, none of them for a time, for I/O or in a [`blocking`](crate::blocking)
+    /// call, no timer is set, and **the process has no thread but those of its runtimes**, because
+    /// any other may have a [`Handle`], a sender, or a [`Waiter`](task::Waiter) to wake a task with.
+    /// (The thread of [`dump_on_sigquit`](crate::introspect::dump_on_sigquit) is such a thread.) For
+    /// tasks that wait for each other in a program that goes on otherwise there is
+    /// [`introspect::cycles`](crate::introspect::cycles). If `report` returns, the process goes on
+    /// waiting; if it panics, that ends it.
+    ///
+    /// ```no_run
+    /// use runtime::{Builder, chan};
+    ///
+    /// let builder = Builder::new().on_all_asleep(|asleep| {
+    ///     eprintln!("{asleep}");
+    ///     std::process::exit(2);
+    /// });
+    /// builder.run(|| {
+    ///     let (_sender, receiver) = chan::bounded::<()>(1);
+    ///     // The only sender is ours: all tasks are asleep.
+    ///     let _ = receiver.recv();
+    /// });
+    /// ```
+    pub fn on_all_asleep(mut self, report: fn(&AllAsleep)) -> Self {
+        self.settings.on_all_asleep = Some(report);
         self
     }
 

@@ -115,6 +115,8 @@ mod sys;
 pub mod task;
 pub mod test;
 pub mod time;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

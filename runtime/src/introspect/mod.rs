@@ -27,6 +27,7 @@
 //! });
 //! ```
 
+mod asleep;
 mod cycles;
 mod dump;
 mod latency;
@@ -38,6 +39,8 @@ mod symbols;
 
 use std::time::Duration;
 
+pub use asleep::AllAsleep;
+pub(crate) use asleep::all_wait_for_tasks;
 pub use cycles::{Cycle, cycles};
 pub use dump::Dump;
 pub(crate) use latency::Turn;

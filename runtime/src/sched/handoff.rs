@@ -26,13 +26,18 @@ mod model;
 #[cfg(all(test, not(any(loom, miri))))]
 mod tests;
 
-use crate::monitor::{Gauges, Watched};
+use crate::introspect::AllAsleep;
+use crate::monitor::{Gauges, Rest, Watched};
 use crate::primitive::{
     atomic::{AtomicU64, Ordering},
     static_sync::Mutex,
 };
 use crate::sched::{
-    ownership::Release, polling::PollLook, processor::Processor, shared::Shared, worker::Worker,
+    ownership::Release,
+    polling::PollLook,
+    processor::Processor,
+    shared::{Settings, Shared},
+    worker::Worker,
     workers::Job,
 };
 use crate::sys::{clock::ThreadClock, thread::ThreadId};
@@ -51,6 +56,7 @@ const CALM_LOOKS: u64 = 2;
 pub(crate) struct WatchedRuntime {
     shared: &'static Shared,
     thread_name: String,
+    on_all_asleep: Option<fn(&AllAsleep)>,
     looks: Mutex<Vec<Look>>,
     /// Looks in a row that found nothing queued behind a running task.
     calm: AtomicU64,
@@ -82,11 +88,12 @@ struct Scene {
 }
 
 impl WatchedRuntime {
-    pub(crate) fn new(shared: &'static Shared, thread_name: String) -> Self {
+    pub(crate) fn new(shared: &'static Shared, settings: &Settings) -> Self {
         let looks = vec![Look::default(); shared.processors().len()];
         Self {
             shared,
-            thread_name,
+            thread_name: settings.thread_name.clone(),
+            on_all_asleep: settings.on_all_asleep,
             looks: Mutex::new(looks),
             calm: AtomicU64::new(0),
             polls: Mutex::default(),
@@ -241,6 +248,14 @@ impl Watched for WatchedRuntime {
 
     fn work_is_waiting_and_all_busy(&self) -> bool {
         self.shared.is_watched_closely.load(Ordering::Relaxed)
+    }
+
+    fn on_all_asleep(&self) -> Option<fn(&AllAsleep)> {
+        self.on_all_asleep
+    }
+
+    fn rest(&self) -> Option<Rest> {
+        self.shared.rest()
     }
 
     fn tick(&self, now_ns: u64) {

@@ -6,7 +6,8 @@
 
 use std::time::Duration;
 
-use crate::monitor;
+use crate::introspect::AllAsleep;
+use crate::monitor::{self, Rest};
 use crate::netpoll::Poller;
 use crate::primitive::{
     atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
@@ -28,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) thread_name: String,
     /// The seed of a simulation; of one worker then.
     pub(crate) simulation: Option<u64>,
+    pub(crate) on_all_asleep: Option<fn(&AllAsleep)>,
 }
 
 /// One runtime.
@@ -248,6 +250,31 @@ impl Shared {
                 .processors
                 .iter()
                 .any(|processor| processor.queue.len() > 0)
+    }
+
+    /// Whether nothing is queued, no timer is set, and every worker that has a processor sleeps.
+    pub(crate) fn rest(&self) -> Option<Rest> {
+        let processors = self.processors.iter();
+        let in_use = processors.filter(|processor| processor.ownership.is_in_use());
+        let working = in_use.filter(|processor| processor.ownership.released().is_none());
+        let is_resting = working.count() == self.idle.sleeping()
+            && self.global.len() == 0
+            && self
+                .processors
+                .iter()
+                .all(|processor| processor.queued() == 0)
+            && self.next_deadline_ns() == crate::time::NEVER
+            && !self.is_stopping();
+        let ticks = self
+            .processors
+            .iter()
+            .map(|processor| processor.tick.load(Ordering::Relaxed));
+        is_resting.then(|| Rest {
+            turns: ticks.fold(0, u64::wrapping_add),
+            // And the one that waits for the end.
+            threads: self.threads.count() + 1,
+            ..Rest::default()
+        })
     }
 
     /// The earliest deadline of all timers.

@@ -26,6 +26,8 @@ use crate::task::{
     wait_fields::WaitFields,
 };
 use crate::time::TimerWord;
+#[cfg(feature = "tracing")]
+use crate::tracing::Spans;
 
 /// One slot of the table.
 #[repr(align(64))]
@@ -64,6 +66,9 @@ struct Plain {
     place: Option<Innermost>,
     /// Whether, and how often, the task is pinned to its thread.
     pin: Option<Box<Pin>>,
+    /// Empty while the task is not on its thread.
+    #[cfg(feature = "tracing")]
+    spans: Spans,
 }
 
 /// What pins a task to its thread.
@@ -109,6 +114,8 @@ impl Record {
                 stack_limit: 0,
                 place: None,
                 pin: None,
+                #[cfg(feature = "tracing")]
+                spans: Spans::new(),
             }),
         }
     }
@@ -376,6 +383,17 @@ impl Record {
         };
         // SAFETY: as the caller promises.
         unsafe { self.plain(get) }
+    }
+
+    /// The spans that the task is in.
+    ///
+    /// # Safety
+    /// The caller is the task; `touch` neither switches nor comes back here.
+    #[cfg(feature = "tracing")]
+    #[inline]
+    pub(crate) unsafe fn spans<R>(&self, touch: impl FnOnce(&mut Spans) -> R) -> R {
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(|plain| touch(&mut plain.spans)) }
     }
 
     /// Since when the token that the task works under is cancelled, by the clock of

@@ -19,6 +19,8 @@ use crate::task::{
     table,
     wait_fields::Wait,
 };
+#[cfg(feature = "tracing")]
+use crate::tracing;
 use crate::{probe, time};
 
 /// Someone who can be woken: a task, or a thread that is none.
@@ -338,11 +340,15 @@ fn fire_unpark(record: &'static Record) {
 /// runs again, perhaps on another thread.
 #[inline]
 pub(super) fn leave(record: &'static Record) {
+    #[cfg(feature = "tracing")]
+    let spans = tracing::exit_all(record);
     // SAFETY: the task runs here, on its own stack.
     let suspender = unsafe { record.suspender() };
     suspender.ensure_headroom();
     // SAFETY: as above, and it is not unwinding: the callers looked, or never let it go on.
     unsafe { suspender.suspend(&record.registers) }
+    #[cfg(feature = "tracing")]
+    tracing::enter_all(record, spans);
 }
 
 /// A park while unwinding: waits for the token without leaving the thread. No timer: the
