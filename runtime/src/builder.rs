@@ -4,7 +4,7 @@ mod running;
 
 use std::{fmt, io, num::NonZero, panic::Location, time::Duration};
 
-use crate::sched::{handle::Handle, shared::Settings};
+use crate::sched::{handle::Handle, shared::Settings, simulation};
 use crate::site::Site;
 use crate::stack;
 use crate::task::{self, JoinError};
@@ -233,6 +233,13 @@ impl Builder {
         }
         let running = Running::start(&self.settings)?;
         let root = task::Builder::new().name("main").service(true);
+        let seed = self.settings.simulation;
+        let main = move || {
+            if let Some(seed) = seed {
+                simulation::begin_anew(seed);
+            }
+            main()
+        };
         let main = Handle::of(running.shared()).spawn_at(root, location, main);
         let result = main.join();
         let leftover = running.end().into_values();
