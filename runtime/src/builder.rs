@@ -6,7 +6,7 @@ use std::{fmt, io, num::NonZero, panic::Location, time::Duration};
 
 use crate::cancel::Token;
 use crate::introspect::AllAsleep;
-use crate::sched::{handle::Handle, shared::Settings, shutdown};
+use crate::sched::{handle::Handle, shared::Settings, shutdown, simulation};
 use crate::site::Site;
 use crate::stack;
 use crate::task::{self, JoinError};
@@ -305,6 +305,13 @@ impl Builder {
         }
         let running = Running::start(&self.settings)?;
         let root = task::Builder::new().name("main").service(true);
+        let seed = self.settings.simulation;
+        let main = move || {
+            if let Some(seed) = seed {
+                simulation::begin_anew(seed);
+            }
+            main()
+        };
         let handle = Handle::of(running.shared());
         let result = match self.grace {
             None => handle.spawn_at(root, location, main).join(),
