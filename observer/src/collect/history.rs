@@ -475,9 +475,7 @@ impl Reader {
             resource: number(resource)?,
             owner: owner.parse::<Task>().ok()?.0,
             parked_ns: boot_ns.saturating_sub(since_ns),
-            pc: 0,
-            sp: 0,
-            fp: 0,
+            ..Record::EMPTY
         };
         self.stalls.insert(number(stall)?, record);
         self.step()?.records.push(record);
@@ -524,9 +522,7 @@ mod tests {
             resource: 0x6000,
             owner,
             parked_ns: (ms - 1_000) * MS,
-            pc: 0,
-            sp: 0,
-            fp: 0,
+            ..Record::EMPTY
         }
     }
 
