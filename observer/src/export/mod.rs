@@ -25,4 +25,5 @@ pub use published::Published;
 pub use render::render;
 pub use select::{Limits, Selection};
 pub use table::table;
+pub use time::rfc3339;
 pub use view::{AttachTimes, ObserverView, View};
