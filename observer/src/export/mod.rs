@@ -5,6 +5,7 @@
 //! a series of a process that is gone from the model.
 
 mod catalogue;
+mod finding_dumps;
 mod findings;
 mod http;
 mod metrics;
