@@ -12,10 +12,12 @@ pub enum Mode {
     Events,
     /// `monitor` only: who is there and which schema it speaks, at a hit a second.
     Monitor,
+    /// `monitor`, and `task` for a dump: every task once each time that it is armed anew.
+    Dump,
 }
 
 impl Mode {
-    /// The mode's probes in table order. `task` is never among them: a dump arms it.
+    /// The mode's probes in table order.
     #[must_use]
     pub const fn probes(self) -> &'static [ProbeId] {
         const LEDGER: [ProbeId; 6] = [
@@ -44,6 +46,7 @@ impl Mode {
             Self::Ledger => &LEDGER,
             Self::Events => &EVENTS,
             Self::Monitor => &[ProbeId::Monitor],
+            Self::Dump => &[ProbeId::Monitor, ProbeId::Task],
         }
     }
 }

@@ -5,6 +5,7 @@
 //! a series of a process that is gone from the model.
 
 mod catalogue;
+mod finding_dumps;
 mod finding_files;
 mod findings;
 mod http;
