@@ -12,6 +12,10 @@ pub enum Mode {
     Events,
     /// `monitor` only: who is there and which schema it speaks, at a hit a second.
     Monitor,
+    /// The event probes only, for a trace.
+    Trace,
+    /// `spawn` and `exit` only: who is alive, and who spawned it.
+    Lives,
 }
 
 impl Mode {
@@ -40,10 +44,20 @@ impl Mode {
             ProbeId::Pool,
             ProbeId::Monitor,
         ];
+        const TRACE: [ProbeId; 6] = [
+            ProbeId::Spawn,
+            ProbeId::Run,
+            ProbeId::Park,
+            ProbeId::Unpark,
+            ProbeId::Exit,
+            ProbeId::StackGrow,
+        ];
         match self {
             Self::Ledger => &LEDGER,
             Self::Events => &EVENTS,
             Self::Monitor => &[ProbeId::Monitor],
+            Self::Trace => &TRACE,
+            Self::Lives => &[ProbeId::Spawn, ProbeId::Exit],
         }
     }
 }

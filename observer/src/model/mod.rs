@@ -43,5 +43,5 @@ pub use model::{Meta, Model};
 pub use orphans::Orphans;
 pub use park::Stalled;
 pub use process::{Pool, Process};
-pub use site::Site;
+pub use site::{Site, label_of};
 pub use stalls::{NamedStall, Stalls};

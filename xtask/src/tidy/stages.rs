@@ -5,7 +5,7 @@ use super::files::SourceFile;
 
 /// The stages in order. `sys` and `health` are leaves that every stage may import; the settings
 /// are made of the stages' own options, so they come after these.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 15] = [
     "sys",
     "health",
     "elf",
@@ -18,6 +18,8 @@ const ORDER: [&str; 13] = [
     "export",
     "config",
     "pipeline",
+    "trace",
+    "top",
     "cli",
 ];
 
