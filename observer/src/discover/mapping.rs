@@ -3,7 +3,7 @@
 /// One line of `/proc/PID/maps` that maps a file for execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mapping<'m> {
-    /// `START-END` as the line writes it: a name in `map_files`.
+    /// `START-END` as the line writes it.
     pub range: &'m str,
     /// The file's device (major in the high half) and inode; what `fstat` says may differ.
     pub device: u64,
@@ -14,6 +14,17 @@ pub(super) struct Mapping<'m> {
 }
 
 impl Mapping<'_> {
+    /// The name in `map_files`, which fills up no address with zeros: those of a program that is
+    /// not position-independent are short.
+    pub fn file_name(&self) -> String {
+        let (start, end) = self.range.split_once('-').unwrap_or((self.range, ""));
+        let short = |address: &str| match address.trim_start_matches('0') {
+            "" => "0".to_owned(),
+            digits => digits.to_owned(),
+        };
+        format!("{}-{}", short(start), short(end))
+    }
+
     /// The path, without the mark of a deleted file.
     pub fn plain_path(&self) -> &str {
         self.path.strip_suffix(" (deleted)").unwrap_or(self.path)
@@ -78,6 +89,15 @@ cut off";
         );
         assert_eq!(mappings[0].path, "/usr/bin/head");
         assert_eq!(mappings[1].plain_path(), "/tmp/a b");
+    }
+
+    #[test]
+    fn short_addresses_have_no_zeros_in_map_files() {
+        let name = |line: &[u8]| parse(line).expect("a mapping").file_name();
+        let line = b"00401000-00402000 r-xp 00001000 fe:00 5 /bin/a";
+        assert_eq!(name(line), "401000-402000");
+        let line = b"00000000-00001000 r-xp 00001000 fe:00 5 /bin/a";
+        assert_eq!(name(line), "0-1000");
     }
 
     #[test]
