@@ -99,11 +99,13 @@ pub enum Loss {
     OtherLink = 10,
     /// The map of park reasons was full.
     Reasons = 11,
+    /// The ring of a trace was full.
+    Trace = 12,
 }
 
 impl Loss {
     /// Every cause, by index.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Processes,
         Self::Ledger,
         Self::Sites,
@@ -116,6 +118,7 @@ impl Loss {
         Self::ForeignThread,
         Self::OtherLink,
         Self::Reasons,
+        Self::Trace,
     ];
 
     /// The cause's name: the `map` label of `parkwatch_observer_events_lost_total`.
@@ -134,6 +137,7 @@ impl Loss {
             Self::ForeignThread => "foreign_thread",
             Self::OtherLink => "other_link",
             Self::Reasons => "reasons",
+            Self::Trace => "trace",
         }
     }
 }

@@ -14,6 +14,10 @@ pub enum Mode {
     Monitor,
     /// `monitor`, and `task` for a dump: every task once each time that it is armed anew.
     Dump,
+    /// The event probes only, for a trace.
+    Trace,
+    /// `spawn` and `exit` only: who is alive, and who spawned it.
+    Lives,
 }
 
 impl Mode {
@@ -42,11 +46,21 @@ impl Mode {
             ProbeId::Pool,
             ProbeId::Monitor,
         ];
+        const TRACE: [ProbeId; 6] = [
+            ProbeId::Spawn,
+            ProbeId::Run,
+            ProbeId::Park,
+            ProbeId::Unpark,
+            ProbeId::Exit,
+            ProbeId::StackGrow,
+        ];
         match self {
             Self::Ledger => &LEDGER,
             Self::Events => &EVENTS,
             Self::Monitor => &[ProbeId::Monitor],
             Self::Dump => &[ProbeId::Monitor, ProbeId::Task],
+            Self::Trace => &TRACE,
+            Self::Lives => &[ProbeId::Spawn, ProbeId::Exit],
         }
     }
 }

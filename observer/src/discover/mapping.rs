@@ -5,7 +5,7 @@ use std::ops::Range;
 /// One line of `/proc/PID/maps` that maps a file for execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mapping<'m> {
-    /// `START-END` as the line writes it: a name in `map_files`.
+    /// `START-END` as the line writes it.
     pub range: &'m str,
     /// Where in the file the mapping begins.
     pub offset: u64,
@@ -22,6 +22,17 @@ impl Mapping<'_> {
     pub fn addresses(&self) -> Option<Range<u64>> {
         let (start, end) = self.range.split_once('-')?;
         Some(hexadecimal(start)?..hexadecimal(end)?)
+    }
+
+    /// The name in `map_files`, which fills up no address with zeros: those of a program that is
+    /// not position-independent are short.
+    pub fn file_name(&self) -> String {
+        let (start, end) = self.range.split_once('-').unwrap_or((self.range, ""));
+        let short = |address: &str| match address.trim_start_matches('0') {
+            "" => "0".to_owned(),
+            digits => digits.to_owned(),
+        };
+        format!("{}-{}", short(start), short(end))
     }
 
     /// The path, without the mark of a deleted file.
@@ -99,6 +110,15 @@ cut off";
             Some(0x5641_3c0d_b000..0x5641_3c0e_1000)
         );
         assert_eq!(mappings[1].plain_path(), "/tmp/a b");
+    }
+
+    #[test]
+    fn short_addresses_have_no_zeros_in_map_files() {
+        let name = |line: &[u8]| parse(line).expect("a mapping").file_name();
+        let line = b"00401000-00402000 r-xp 00001000 fe:00 5 /bin/a";
+        assert_eq!(name(line), "401000-402000");
+        let line = b"00000000-00001000 r-xp 00001000 fe:00 5 /bin/a";
+        assert_eq!(name(line), "0-1000");
     }
 
     #[test]

@@ -19,3 +19,5 @@ mod prometheus;
 mod storm;
 mod stuck;
 mod threads;
+mod top;
+mod trace;

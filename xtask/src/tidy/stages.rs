@@ -5,7 +5,7 @@ use super::files::SourceFile;
 
 /// The stages in order. `sys` and `health` are leaves that every stage may import; the settings
 /// are made of the stages' own options, so they come after these.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 16] = [
     "sys",
     "health",
     "elf",
@@ -19,6 +19,8 @@ const ORDER: [&str; 14] = [
     "export",
     "config",
     "pipeline",
+    "trace",
+    "top",
     "cli",
 ];
 

@@ -9,6 +9,7 @@ mod metrics;
 mod observer;
 mod process;
 mod target;
+mod tmux;
 mod wait;
 
 pub use bpftrace::Bpftrace;
@@ -17,4 +18,5 @@ pub use metrics::Scrape;
 pub use observer::Observer;
 pub use process::{available_memory, require, semaphores};
 pub use target::Target;
+pub use tmux::Tmux;
 pub use wait::{best_of, eventually};
