@@ -302,7 +302,8 @@ impl<'a> Run<'a> {
             .env("PARKWATCH_OBSERVER", &programs.observer)
             .env("PARKWATCH_TARGET", programs.examples.join("target"))
             .env("PARKWATCH_DEMO", programs.examples.join("demo"))
-            .env("PARKWATCH_GALLERY", programs.examples.join("gallery")))
+            .env("PARKWATCH_GALLERY", programs.examples.join("gallery"))
+            .env("PARKWATCH_HTTP", programs.examples.join("http")))
     }
 
     /// One test after another, unless the caller chose otherwise.
