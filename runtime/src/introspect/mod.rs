@@ -133,6 +133,22 @@ pub struct Metrics {
     pub stack_cached_bytes: u64,
 }
 
+/// How many tasks wait for a worker of one runtime, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Queues {
+    /// In the queue for all: woken and spawned from outside, or overflowed.
+    pub global: usize,
+    /// In the queue of each processor that is in use. Others steal from a long one.
+    pub processors: Vec<usize>,
+}
+
+/// The queues of each runtime of the process. [`Metrics::runnable`] is their sum.
+#[must_use]
+pub fn queues() -> Vec<Queues> {
+    monitor::queues()
+}
+
 /// All tasks of the process that have not ended, by slot.
 #[must_use]
 pub fn tasks() -> Vec<Task> {

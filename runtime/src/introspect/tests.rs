@@ -110,6 +110,21 @@ fn the_counters_of_a_line_are_what_happened_there() {
 }
 
 #[test]
+fn queued_tasks_are_seen_where_they_are() {
+    // One worker, which the main task keeps.
+    RuntimeBuilder::new().workers(1).run(|| {
+        let tasks: Vec<_> = (0..5).map(|_| spawn(yield_now)).collect();
+        let found = queues();
+        assert!(
+            found.iter().any(|queues| queues.processors == [5]),
+            "{found:?}"
+        );
+        assert!(metrics().runnable >= 5);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+#[test]
 fn a_waiter_is_told_of_with_the_holder_of_now() {
     Runtime::run(|| {
         let lock = Arc::new(Mutex::new(()));

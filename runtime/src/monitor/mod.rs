@@ -37,6 +37,7 @@ mod watch;
 
 pub(crate) use watch::{Gauges, Rest, WatchId, Watched};
 
+use crate::introspect::Queues;
 use crate::ledger::stall;
 use crate::primitive::static_sync::{Arc, Mutex, Once, OnceLock};
 use crate::sys::clock::{duration_ns, monotonic_ns};
@@ -103,6 +104,12 @@ pub(crate) fn deregister(id: WatchId) {
 #[must_use]
 pub(crate) fn gauges() -> Gauges {
     watches().gauges()
+}
+
+/// The queues of all runtimes now.
+#[must_use]
+pub(crate) fn queues() -> Vec<Queues> {
+    watches().queues()
 }
 
 /// Makes the monitor look at once. Cheap; callable from anywhere but a signal handler.

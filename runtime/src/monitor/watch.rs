@@ -1,6 +1,6 @@
 //! The runtimes that the monitor looks after.
 
-use crate::introspect::AllAsleep;
+use crate::introspect::{AllAsleep, Queues};
 use crate::primitive::static_sync::{Arc, Mutex, MutexGuard};
 use std::sync::PoisonError;
 
@@ -14,6 +14,11 @@ pub(crate) trait Watched: Send + Sync {
 
     /// Called at every look of the monitor, in its thread: hog detection, hand-off.
     fn tick(&self, now_ns: u64);
+
+    /// How long its queues are.
+    fn queues(&self) -> Queues {
+        Queues::default()
+    }
 
     /// Who wants to be told when all tasks are asleep.
     fn on_all_asleep(&self) -> Option<fn(&AllAsleep)> {
@@ -163,6 +168,12 @@ impl Watches {
             .iter()
             .for_each(|entry| sum.add(entry.watched.gauges()));
         sum
+    }
+
+    /// How long the queues of each runtime are.
+    pub(super) fn queues(&self) -> Vec<Queues> {
+        let entries = self.entries.iter();
+        entries.map(|entry| entry.watched.queues()).collect()
     }
 
     /// What all runtimes together say of their rest; `None` if one has none, or nobody asked.

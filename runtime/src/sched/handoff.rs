@@ -26,7 +26,7 @@ mod model;
 #[cfg(all(test, not(any(loom, miri))))]
 mod tests;
 
-use crate::introspect::AllAsleep;
+use crate::introspect::{AllAsleep, Queues};
 use crate::monitor::{Gauges, Rest, Watched};
 use crate::primitive::{
     atomic::{AtomicU64, Ordering},
@@ -248,6 +248,15 @@ impl Watched for WatchedRuntime {
 
     fn work_is_waiting_and_all_busy(&self) -> bool {
         self.shared.is_watched_closely.load(Ordering::Relaxed)
+    }
+
+    fn queues(&self) -> Queues {
+        let processors = self.shared.processors().iter();
+        let in_use = processors.filter(|processor| processor.ownership.is_in_use());
+        Queues {
+            global: self.shared.global.len(),
+            processors: in_use.map(Processor::queued).collect(),
+        }
     }
 
     fn on_all_asleep(&self) -> Option<fn(&AllAsleep)> {

@@ -143,3 +143,31 @@ impl fmt::Debug for Pinned {
             .finish()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::{Builder as RuntimeBuilder, chan, spawn, yield_now};
+
+    /// Small enough for Miri; what a thread of its own means is in `tests/task_pinned.rs`.
+    #[test]
+    fn a_pinned_task_parks_and_yields_and_others_go_on() {
+        RuntimeBuilder::new().workers(2).run(|| {
+            let (to, inbox) = chan::rendezvous();
+            let (back, answers) = chan::rendezvous();
+            let pinned = spawn_pinned(move || {
+                for number in inbox.iter() {
+                    yield_now();
+                    back.send(spawn(move || number * 2).join().unwrap())
+                        .unwrap();
+                }
+            });
+            for number in 0..3 {
+                to.send(number).unwrap();
+                assert_eq!(answers.recv(), Ok(number * 2));
+            }
+            drop(to);
+            pinned.join().unwrap();
+        });
+    }
+}
