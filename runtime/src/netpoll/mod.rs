@@ -10,6 +10,7 @@
 //! | `source.rs` | the places of descriptors: two directions and a generation, never freed |
 //! | `registration.rs` | a descriptor's hold on its place, and in which runtimes it is polled |
 //! | `poller.rs` | a runtime's epoll: who waits in it, and what its events wake |
+//! | `seat.rs` | which worker waits in it, and how it is woken there |
 //! | `stand_in.rs` | a poller that is never in use, for Miri and loom |
 //!
 //! # The walk of one read
@@ -59,6 +60,7 @@ mod direction;
 mod poller;
 #[cfg(not(any(miri, loom)))]
 mod registration;
+mod seat;
 #[cfg(not(any(miri, loom)))]
 mod source;
 #[cfg(any(miri, loom))]

@@ -1,25 +1,16 @@
 //! A runtime's epoll: made with its first socket, polled by whoever has nothing better to do.
 //!
-//! The *seat* belongs to the one worker that may wait in it. Around it there is a protocol with
-//! those who wake workers (`Shared::unpark`):
-//!
-//! | a worker that falls asleep | who wakes it |
-//! |---|---|
-//! | 1. takes the seat | a. gives the worker's permit |
-//! | 2. **fence, SeqCst** | b. **fence, SeqCst** |
-//! | 3. looks for its permit: if it is there, does not wait | c. reads the seat: if it is that worker's, interrupts |
-//! | 4. waits in the epoll | |
-//! | 5. leaves the seat, looks for its permit | |
-//!
-//! Either 3 sees the permit, or c sees the seat. An interrupt that comes after 4 ends the next wait
-//! in vain.
+//! The *seat* belongs to the one worker that may wait in it: `seat.rs`.
 
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
 
-use crate::netpoll::source::{Side, Source};
+use crate::netpoll::{
+    seat::SeatWord,
+    source::{Side, Source},
+};
 use crate::primitive::{
-    static_atomic::{AtomicU64, AtomicUsize, Ordering, fence},
+    static_atomic::{AtomicU64, Ordering},
     static_sync::{Mutex, OnceLock},
 };
 use crate::sys::epoll::{Epoll, Event};
@@ -27,17 +18,13 @@ use crate::sys::epoll::{Epoll, Event};
 /// Events taken at once: with more ready, whoever looks next takes them.
 const BATCH: usize = 128;
 
-/// Nobody's seat.
-const FREE: usize = 0;
-
 /// The epoll of one runtime, if it has one.
 #[derive(Debug)]
 pub(crate) struct Poller {
     epoll: OnceLock<Epoll>,
     /// Held while the epoll is made.
     making: Mutex<()>,
-    /// The processor whose worker sits in the epoll, and 1.
-    seat: AtomicUsize,
+    seat: SeatWord,
     /// Polls so far: a number that stays shows that nobody looks.
     polls: AtomicU64,
 }
@@ -54,7 +41,7 @@ impl Poller {
         Self {
             epoll: OnceLock::new(),
             making: Mutex::new(()),
-            seat: AtomicUsize::new(FREE),
+            seat: SeatWord::new(),
             polls: AtomicU64::new(0),
         }
     }
@@ -77,7 +64,7 @@ impl Poller {
     /// Whether there is anything to poll, and nobody who waits for it. A load where there is not.
     #[inline]
     pub(crate) fn is_unattended(&self) -> bool {
-        self.epoll.get().is_some() && self.seat.load(Ordering::Relaxed) == FREE
+        self.epoll.get().is_some() && self.seat.is_free()
     }
 
     /// Takes what has happened, without waiting; hands the slots of those to wake to `wake`.
@@ -89,27 +76,21 @@ impl Poller {
         self.take_events(epoll, Some(0), wake)
     }
 
-    /// Step 1: takes the seat for this processor's worker, if there is one and it is free.
+    /// Takes the seat for this processor's worker, if there is one and it is free.
     pub(crate) fn sit_down(&self, processor: usize) -> Option<Seat<'_>> {
         let epoll = self.epoll.get()?;
-        self.seat
-            .compare_exchange(FREE, processor + 1, Ordering::SeqCst, Ordering::Relaxed)
-            .ok()?;
-        // Step 2, pairs with the fence in `interrupt`.
-        fence(Ordering::SeqCst);
-        Some(Seat {
+        let seat = || Seat {
             poller: self,
             epoll,
-        })
+        };
+        self.seat.take(processor).then(seat)
     }
 
-    /// Steps b and c: wakes this processor's worker if it sits in the epoll; its permit is given.
+    /// Wakes this processor's worker if it sits in the epoll; its permit is given.
     pub(crate) fn interrupt(&self, processor: usize) {
-        let Some(epoll) = self.epoll.get() else {
-            return;
-        };
-        fence(Ordering::SeqCst);
-        if self.seat.load(Ordering::Relaxed) == processor + 1 {
+        if let Some(epoll) = self.epoll.get()
+            && self.seat.is_of(processor)
+        {
             epoll.interrupt();
         }
     }
@@ -167,7 +148,7 @@ fn note(event: &Event, source: &Source, mut wake: impl FnMut(u32)) {
 }
 
 impl Seat<'_> {
-    /// Step 4: waits for events, `interrupt`, or this long (`None`: for ever), and hands the slots
+    /// Waits for events, `interrupt`, or this long (`None`: for ever), and hands the slots
     /// of those to wake to `wake`.
     pub(crate) fn wait(&self, wait_ns: Option<u64>, wake: impl FnMut(u32)) {
         self.poller.take_events(self.epoll, wait_ns, wake);
@@ -176,7 +157,6 @@ impl Seat<'_> {
 
 impl Drop for Seat<'_> {
     fn drop(&mut self) {
-        // The fetch that follows of the permit is under its lock.
-        self.poller.seat.store(FREE, Ordering::SeqCst);
+        self.poller.seat.leave();
     }
 }

@@ -109,6 +109,12 @@ impl Places {
 mod tests {
     use super::*;
 
+    /// As `docs/life-of-a-read.md` says.
+    #[test]
+    fn a_place_takes_104_bytes() {
+        assert_eq!(size_of::<Source>(), 104);
+    }
+
     fn is_found(key: u64) -> bool {
         let mut found = false;
         Source::find(std::iter::once(key), |_, source| {

@@ -42,7 +42,7 @@ impl Shared {
             return parker.park_timeout(Duration::from_nanos(wait_ns));
         };
         self.idle.note_seat(worker);
-        // Step 3 of `netpoll/poller.rs`.
+        // Step 3 of `netpoll/seat.rs`.
         if parker.take_permit() {
             return true;
         }
