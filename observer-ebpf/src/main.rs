@@ -1,5 +1,6 @@
 //! The kernel programs: one entry point per probe, in table order, and two that follow
-//! processes. `task`, which only a dump arms, has none yet.
+//! processes; the event probes have a second one each, for a trace. `task`, which only a dump arms,
+//! has none yet.
 //!
 //! The observer's `attach` stage loads the object and links `on_<probe>` to the probe's sites.
 //! An entry point names its probe and its handler, nothing else; handlers never loop, and
