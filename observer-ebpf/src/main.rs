@@ -1,5 +1,5 @@
 //! The kernel programs: one entry point per probe, in table order, and two that follow
-//! processes.
+//! processes; the event probes have a second one each, for a trace.
 //!
 //! The observer's `attach` stage loads the object and links `on_<probe>` to the probe's sites.
 //! An entry point names its probe and its handler, nothing else; handlers never loop, and

@@ -100,14 +100,12 @@ fn record_stack(context: &ProbeContext, probe: ProbeId, task: u64, site: u64) {
     } else {
         0
     };
-    // SAFETY: as above.
-    unsafe { (&raw mut (*record).probe).write(probe as u32) };
-    // SAFETY: as above.
-    unsafe { (&raw mut (*record).frame_count).write(frame_count) };
-    // SAFETY: as above.
-    unsafe { (&raw mut (*record).task).write(task) };
-    // SAFETY: as above.
-    unsafe { (&raw mut (*record).site).write(site) };
+    // SAFETY: as above; this hit's alone until it is submitted. Any bytes are a record.
+    let fields = unsafe { &mut *record };
+    fields.probe = probe as u32;
+    fields.frame_count = frame_count;
+    fields.task = task;
+    fields.site = site;
     entry.submit(WAKE_NOBODY);
 }
 

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use observer_ebpf_abi::{RECORD_EXEC, RECORD_EXIT, Record};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::block_in_place;
 use tokio::time::{MissedTickBehavior, interval};
@@ -55,6 +56,20 @@ const STEP: Duration = Duration::from_millis(250);
 const RESYNC: Duration = Duration::from_secs(5);
 /// Batches of records that are taken from the ring in one step.
 const RING_BATCHES: usize = 24;
+
+/// The threads that a pipeline runs on; its steps block one of them.
+///
+/// # Errors
+///
+/// The system has no more threads or descriptors.
+pub fn threads() -> anyhow::Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("observer")
+        .enable_all()
+        .build()
+        .context("cannot start the observer's threads")
+}
 
 /// Watches and serves until SIGTERM or SIGINT; then detaches, so that no semaphore stays
 /// raised.

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
-
 use crate::config::{self, Options};
 use crate::pipeline;
 
@@ -43,12 +41,6 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(2));
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("observer")
-        .enable_all()
-        .build()
-        .context("cannot start the observer's threads")?;
-    runtime.block_on(pipeline::run(settings))?;
+    pipeline::threads()?.block_on(pipeline::run(settings))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,7 @@ mod cursor;
 mod fixtures;
 mod history;
 mod input;
+mod keys;
 mod look;
 mod render;
 mod rows;

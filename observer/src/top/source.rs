@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -43,9 +43,9 @@ pub struct NotAnAddress;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// Nobody answers.
+    /// Nobody answers, or not well: why.
     #[error("{0}")]
-    Http(#[from] ureq::Error),
+    Http(String),
     /// The answer is no view.
     #[error("the answer is no view: is it an observer, and not an older one?")]
     NotAView(#[from] serde_json::Error),
@@ -63,12 +63,10 @@ impl Endpoint {
             .proxy(None)
             .build()
             .into();
-        let mut answer = agent.get(format!("{self}/view")).call()?;
-        let body = answer
-            .body_mut()
-            .with_config()
-            .limit(MAX_BYTES)
-            .read_to_vec()?;
+        let failed = |error: ureq::Error| SourceError::Http(error.to_string());
+        let mut answer = agent.get(format!("{self}/view")).call().map_err(failed)?;
+        let body = answer.body_mut().with_config().limit(MAX_BYTES);
+        let body = body.read_to_vec().map_err(failed)?;
         Ok(serde_json::from_slice(&body)?)
     }
 
@@ -132,12 +130,7 @@ impl OwnPipeline {
     ///
     /// Why this process cannot observe.
     pub fn begin(settings: Settings) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("observer")
-            .enable_all()
-            .build()
-            .context("cannot start the observer's threads")?;
+        let runtime = pipeline::threads()?;
         let (published, failure): (Arc<Published>, Arc<OnceLock<String>>) = Default::default();
         let (stop, stopped) = oneshot::channel::<()>();
         let nothing = published.last();

@@ -1,5 +1,7 @@
 //! What keys and reports do.
 
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
 use super::*;
 use crate::top::fixtures::report;
 

@@ -4,7 +4,7 @@
 //! Only tasks that are spawned while the trace lasts are known. Addresses are interned as they
 //! come, so that a million tasks of three stacks are three stacks.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use observer_ebpf_abi::{StackRecord, TRACE_FRAMES};
@@ -41,7 +41,7 @@ pub struct StackGroup {
 }
 
 impl SpawnStacks {
-    /// Takes a record; says whether it brought a stack that was not known.
+    /// Takes a record; returns its group if that has begun with it.
     pub fn take(&mut self, site: &Arc<str>, record: &StackRecord) -> Option<&StackGroup> {
         if record.probe == ProbeId::Spawn as u32 {
             return self.spawn(site, record);
@@ -67,13 +67,6 @@ impl SpawnStacks {
             (std::cmp::Reverse((live, spawned)), group.site.clone())
         });
         groups
-    }
-
-    /// Every address in the stacks, once.
-    #[must_use]
-    pub fn addresses(&self) -> HashSet<u64> {
-        let frames = self.groups.iter().flat_map(|group| &group.frames);
-        frames.copied().collect()
     }
 
     fn spawn(&mut self, site: &Arc<str>, record: &StackRecord) -> Option<&StackGroup> {
@@ -182,7 +175,6 @@ mod tests {
             rows(&stacks),
             [(other.to_vec(), 2, 2), (one.to_vec(), 2, 0)]
         );
-        assert_eq!(stacks.addresses().len(), 4);
     }
 
     #[test]

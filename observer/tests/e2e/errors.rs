@@ -4,20 +4,15 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use crate::carrier::build_library;
-use crate::harness::{Observer, Target, eventually, require, shows_live};
+use crate::harness::{
+    Observer, Target, WITHOUT_RIGHTS, eventually, require, says_one_line, shows_live,
+};
 
 fn observer(arguments: &[&str]) -> Output {
     Command::new(require("PARKWATCH_OBSERVER"))
         .args(arguments)
         .output()
         .expect("observer runs")
-}
-
-fn says_one_line(output: &Output, code: i32, words: &str) {
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    assert!(text.contains(words), "{words:?} is not in {text:?}");
-    assert_eq!(text.trim_end().lines().count(), 1, "{text:?}");
 }
 
 #[test]
@@ -38,13 +33,7 @@ fn says_that_a_port_is_taken() {
 #[test]
 fn says_which_privileges_are_missing() {
     let output = Command::new("setpriv")
-        .args([
-            "--reuid",
-            "65534",
-            "--clear-groups",
-            "--inh-caps=-all",
-            "--bounding-set=-all",
-        ])
+        .args(WITHOUT_RIGHTS)
         .arg(require("PARKWATCH_OBSERVER"))
         .args(["run", "--listen", "127.0.0.1:0"])
         .output()

@@ -5,15 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::harness::{Observer, Target, require};
-
-const WITHOUT_RIGHTS: [&str; 5] = [
-    "--reuid",
-    "65534",
-    "--clear-groups",
-    "--inh-caps=-all",
-    "--bounding-set=-all",
-];
+use crate::harness::{Observer, Target, WITHOUT_RIGHTS, require};
 
 /// The line of a process in `list --format json`, and what was said on stderr.
 fn listed(list: &mut Command, pid: u32) -> (Value, String) {

@@ -1,9 +1,9 @@
-//! `observer top` in a real terminal: what is on the screen, and how the terminal is left.
+//! `observer top` in a real terminal: what is on the screen.
 
-use crate::harness::{Observer, Target, Tmux, eventually, require, semaphores};
+use crate::harness::{Observer, Target, Tmux, eventually, require};
 
 /// The command line of `top` on this daemon.
-fn top(observer: &Observer) -> String {
+pub fn top(observer: &Observer) -> String {
     let program = require("PARKWATCH_OBSERVER");
     format!(
         "{} top --connect http://{}",
@@ -12,23 +12,40 @@ fn top(observer: &Observer) -> String {
     )
 }
 
-/// The screen without what differs between two runs, in the same columns.
+/// The screen without what differs between two runs; columns keep their places.
 fn stable(screen: &str, observer: &Observer, target: &Target) -> String {
-    let in_columns = |what: &str, with: char| with.to_string().repeat(what.len());
-    let (address, pid) = (observer.address(), target.pid().to_string());
-    let screen = screen.replace(address, &in_columns(address, 'A'));
-    let screen = screen.replace(&pid, &in_columns(&pid, 'P'));
+    let pid = target.pid().to_string();
     // How much of the past is known, and how old a park is.
     let screen = screen.replace(|c| "▁▂▃▄▅▆▇█".contains(c), " ");
-    let lines: Vec<String> = screen.lines().map(without_time).collect();
+    let screen = screen
+        .replace(&format!("{pid:>7}"), "    PID")
+        .replace(&pid, "PID");
+    let lines: Vec<String> = screen
+        .lines()
+        .map(|line| match line.contains(observer.address()) {
+            true => header(line).replace(observer.address(), "ADDRESS"),
+            false => without_time(line),
+        })
+        .collect();
     lines.join("\n")
 }
 
-/// Cuts a line at its first time; trailing spaces say nothing.
+/// The gap between its sides depends on how long the address is.
+fn header(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Cuts a line at its first time or size.
 fn without_time(line: &str) -> String {
-    let end = ["oldest park", "stacks "]
+    let cut = |words: &str| {
+        let at = line.find(words)? + words.len();
+        line[at..]
+            .starts_with(|c: char| c.is_ascii_digit())
+            .then_some(at)
+    };
+    let end = ["oldest park ", "stacks "]
         .into_iter()
-        .filter_map(|words| line.find(words).map(|at| at + words.len()))
+        .filter_map(cut)
         .min();
     line[..end.unwrap_or(line.len())].trim_end().to_owned()
 }
@@ -38,18 +55,18 @@ fn is_calm(screen: &str) -> bool {
     let Some(row) = screen.lines().find(|line| line.starts_with('>')) else {
         return false;
     };
-    let mut words = row.split_whitespace().skip(3);
+    let mut words = row.split_whitespace().skip(2);
     let (live, spawned, ended) = (words.next(), words.next(), words.next());
     live == Some("31") && (spawned, ended) == (Some("0"), Some("0"))
 }
 
 #[test]
 fn shows_processes_sites_and_findings_in_a_terminal() {
-    let mut target = Target::start(&["--stall-period-ms", "200"]);
+    let mut target = Target::start(&["--stall-period-ms", "200", "--workers", "2"]);
     target.command("spawn 3 30 mutex");
     let pid = target.pid().to_string();
     let observer = Observer::start(&["--pid", &pid, "--stuck-after", "1s"]);
-    let terminal = Tmux::start("screens", (80, 24), &[]);
+    let terminal = Tmux::start("screens", (80, 24));
     terminal.line(&top(&observer));
     let (processes, _) = terminal.until("rates at rest, and findings", |screen| {
         is_calm(screen) && screen.contains("p1 x3")
@@ -68,20 +85,14 @@ fn shows_processes_sites_and_findings_in_a_terminal() {
         "{findings}"
     );
     terminal.keys(&["Enter"]);
-    let (evidence, _) = terminal.until("evidence", |screen| screen.contains("evidence"));
+    let (evidence, _) = terminal.until("evidence", |screen| screen.contains("\n evidence\n"));
     assert!(evidence.contains("reason: mutex"), "{evidence}");
     terminal.resize(120, 40);
-    terminal.keys(&["Escape", "Escape", "Escape"]);
-    let (wide, _) = terminal.until("a wide list", |screen| {
-        screen
-            .lines()
-            .any(|line| line.starts_with('>') && line.contains("target"))
+    terminal.keys(&["Left", "Left", "Left"]);
+    let is_wide = |line: &str| line.contains("SPAWN/S") && line.chars().count() == 120;
+    let (wide, _) = terminal.until("the list as wide as the terminal", |screen| {
+        screen.contains(" PROCESS ") && screen.lines().any(is_wide)
     });
-    let header = wide
-        .lines()
-        .find(|line| line.contains("PROCESS"))
-        .expect("a header");
-    assert_eq!(header.chars().count(), 120, "{wide}");
     assert!(
         wide.lines()
             .last()
@@ -96,11 +107,11 @@ fn sorts_filters_and_pauses_by_keys() {
     target.command("spawn 3 30");
     let pid = target.pid().to_string();
     let observer = Observer::start(&["--pid", &pid]);
-    let terminal = Tmux::start("keys", (80, 24), &[]);
+    let terminal = Tmux::start("keys", (80, 24));
     terminal.line(&top(&observer));
     let has_row = |screen: &str, live: &str| {
         let row = screen.lines().find(|line| line.starts_with('>'));
-        row.is_some_and(|row| row.split_whitespace().nth(3) == Some(live))
+        row.is_some_and(|row| row.split_whitespace().nth(2) == Some(live))
     };
     terminal.until("the target", |screen| has_row(screen, "31"));
     terminal.keys(&["/", "x", "y"]);
@@ -133,107 +144,74 @@ fn sorts_filters_and_pauses_by_keys() {
 }
 
 #[test]
-fn says_that_the_daemon_is_gone_and_shows_its_successor() {
-    let mut target = Target::start(&[]);
-    target.command("spawn 3 30");
-    let pid = target.pid().to_string();
-    let mut first = Observer::start(&["--pid", &pid]);
-    let address = first.address().to_owned();
-    let terminal = Tmux::start("gone", (80, 24), &[]);
-    terminal.line(&top(&first));
-    terminal.until("the target", |screen| screen.contains("target"));
-    first.terminate();
-    terminal.until("the daemon is gone", |screen| screen.contains("NO ANSWER"));
-    target.command("spawn 1 9");
-    let mut command = std::process::Command::new(require("PARKWATCH_OBSERVER"));
-    command.args(["run", "--listen", &address, "--pid", &pid]);
-    let _second = Observer::start_command(&mut command);
-    terminal.until("the successor's view", |screen| {
-        !screen.contains("NO ANSWER") && screen.lines().any(|line| line.contains(" 40 "))
-    });
-}
-
-#[test]
-fn observes_by_itself_where_there_is_no_daemon_and_disarms_at_the_end() {
-    let mut target = Target::start(&[]);
-    target.command("spawn 3 30");
-    let terminal = Tmux::start("own", (80, 24), &[]);
-    terminal.line(&format!("{} top", require("PARKWATCH_OBSERVER").display()));
-    let pid = target.pid().to_string();
-    terminal.until("the target", |screen| {
-        screen.contains("this process observes")
-            && screen
-                .lines()
-                .any(|line| line.contains(&pid) && line.contains(" 31 "))
-    });
-    terminal.keys(&["q"]);
-    terminal.until("the prompt", |screen| screen.trim_end().ends_with('$'));
-    let armed = semaphores(target.pid());
-    assert!(
-        armed.iter().all(|(_, listeners)| *listeners == 0),
-        "{armed:?}"
-    );
-}
-
-#[test]
-fn leaves_the_terminal_as_it_was_after_q_control_c_and_sigterm() {
-    let target = Target::start(&[]);
-    let pid = target.pid().to_string();
-    let observer = Observer::start(&["--pid", &pid]);
-    let terminal = Tmux::start("restored", (80, 24), &[]);
-    let modes = "stty -a | grep -c -e ' echo ' -e ' icanon '";
-    for (number, end) in ["q", "C-c", "sigterm"].into_iter().enumerate() {
-        terminal.line(&format!("{}; echo left $?; {modes}", top(&observer)));
-        terminal.until("the target", |screen| screen.contains("q quit"));
-        assert!(terminal.is_alternate());
-        if end == "sigterm" {
-            terminate_top(&observer);
-        } else {
-            terminal.keys(&[end]);
-        }
-        let (screen, _) = terminal.until("the shell", |screen| {
-            screen.matches("left 0\n").count() == number + 1 && screen.trim_end().ends_with('$')
-        });
-        assert!(!terminal.is_alternate());
-        assert!(
-            screen.trim_end().ends_with("\n2\n$"),
-            "echo and lines: {screen}"
-        );
-    }
-}
-
-/// Sends SIGTERM to the `top` that shows this daemon.
-fn terminate_top(observer: &Observer) {
-    let is_top = |pid: &u32| {
-        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-        let url = format!("http://{}", observer.address());
-        words.get(1) == Some(&&b"top"[..]) && words.contains(&url.as_bytes())
-    };
-    let entries = std::fs::read_dir("/proc").expect("procfs").flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let pid: u32 = pids.into_iter().find(is_top).expect("it runs");
-    let pid = i32::try_from(pid).expect("a pid");
-    // SAFETY: `kill` takes no pointers; the process was ours a moment ago.
-    unsafe { libc::kill(pid, libc::SIGTERM) };
-}
-
-#[test]
 fn uses_no_colour_where_there_may_be_none() {
     let target = Target::start(&[]);
     let observer = Observer::start(&["--pid", &target.pid().to_string()]);
-    let has_colour = |variables: &[(&str, &str)], name: &str| {
-        let terminal = Tmux::start(name, (80, 24), variables);
-        terminal.line(&top(&observer));
+    let has_colour = |variable: &str, name: &str| {
+        let terminal = Tmux::start(name, (80, 24));
+        terminal.line(&format!("env {variable} {}", top(&observer)));
         terminal.until("the target", |screen| {
             screen.lines().any(|line| line.starts_with('>'))
         });
-        let screen = terminal.coloured_screen();
-        ["\u{1b}[36m", "\u{1b}[32m", "\u{1b}[1m\u{1b}[36m"]
-            .iter()
-            .any(|colour| screen.contains(colour))
+        terminal
+            .coloured_screen()
+            .split("\u{1b}[")
+            .skip(1)
+            .any(sets_colour)
     };
-    assert!(has_colour(&[], "colour"));
-    assert!(!has_colour(&[("NO_COLOR", "1")], "no-colour"));
-    assert!(!has_colour(&[("TERM", "dumb")], "dumb"));
+    assert!(has_colour("", "colour"));
+    assert!(!has_colour("NO_COLOR=1", "no-colour"));
+    assert!(!has_colour("TERM=dumb", "dumb"));
+}
+
+/// Whether what follows `ESC [` sets a colour of the text.
+fn sets_colour(sequence: &str) -> bool {
+    let Some((numbers, _)) = sequence.split_once('m') else {
+        return false;
+    };
+    let mut numbers = numbers
+        .split(';')
+        .map_while(|number| number.parse::<u32>().ok());
+    numbers.any(|number| (30..=38).contains(&number))
+}
+
+#[test]
+fn draws_the_picture_of_the_docs() {
+    let mut target = Target::start(&["--stall-period-ms", "200"]);
+    for command in [
+        "spawn 3 30 mutex",
+        "sleepers 1200",
+        "pool 8",
+        "connections 40",
+        "short_tasks 500",
+    ] {
+        target.command(command);
+    }
+    let pid = target.pid().to_string();
+    let observer = Observer::start(&["--pid", &pid, "--stuck-after", "1s"]);
+    let terminal = Tmux::start("picture", (100, 24));
+    terminal.line(&top(&observer));
+    terminal.until("the target", |screen| screen.contains("p1 x3"));
+    terminal.keys(&["Enter"]);
+    terminal.until("its sites", |screen| {
+        // Twelve seconds are known, and who spawns at which rate.
+        screen.contains("▄▄▄▄▄▄▄▄▄▄▄▄") && screen.lines().any(spawns_some_hundred)
+    });
+    let image = anstyle_svg::Term::new().render_svg(&terminal.coloured_screen());
+    let programs = require("PARKWATCH_OBSERVER");
+    let file = programs.parent().expect("a folder").join("top.svg");
+    std::fs::write(&file, &image).expect("written");
+    println!("a picture: {}", file.display());
+    assert!(
+        image.contains("sites.rs") && image.contains("fill"),
+        "{image}"
+    );
+}
+
+fn spawns_some_hundred(row: &str) -> bool {
+    let rate = row
+        .split_whitespace()
+        .nth(2)
+        .and_then(|rate| rate.parse::<f64>().ok());
+    rate.is_some_and(|rate| (400.0..600.0).contains(&rate))
 }

@@ -15,6 +15,7 @@ mod limits;
 mod neighbours;
 mod processes;
 mod stalls;
+mod trace;
 
 use emitter::Emitter;
 use observer::attach::{Kernel, LinkKind, Links, LoadOptions, Mode};

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use observer::elf::read_notes;
 
+use super::eventually;
+
 /// The path in an environment variable that `cargo xtask test e2e` sets.
 ///
 /// # Panics
@@ -42,6 +44,23 @@ pub fn semaphores(pid: u32) -> Vec<(String, u16)> {
     }
     assert!(!values.is_empty(), "no notes in the executable of {pid}");
     values
+}
+
+/// Waits until nobody listens to any probe of a process.
+///
+/// # Panics
+///
+/// If somebody goes on.
+pub fn disarmed(pid: u32) {
+    eventually("nobody listens", || {
+        let mut armed = semaphores(pid);
+        armed.retain(|(_, listeners)| *listeners != 0);
+        if armed.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{armed:?}"))
+        }
+    });
 }
 
 /// What the loader added to the file's addresses.

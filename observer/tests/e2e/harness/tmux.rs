@@ -11,8 +11,8 @@ pub struct Tmux {
 }
 
 impl Tmux {
-    /// Starts a shell in a terminal of this size; `variables` are set in its environment.
-    pub fn start(name: &str, size: (u16, u16), variables: &[(&str, &str)]) -> Self {
+    /// Starts a shell in a terminal of this size.
+    pub fn start(name: &str, size: (u16, u16)) -> Self {
         let socket = format!("parkwatch-{name}-{}", std::process::id());
         let tmux = Self { socket };
         let (columns, lines) = (size.0.to_string(), size.1.to_string());
@@ -20,9 +20,6 @@ impl Tmux {
         command.env_remove("NO_COLOR").env("LANG", "C.UTF-8");
         command.env_remove("LC_ALL").env_remove("LC_CTYPE");
         command.args(["new-session", "-d", "-x", &columns, "-y", &lines]);
-        for (variable, value) in variables {
-            command.args(["-e", &format!("{variable}={value}")]);
-        }
         command.args(["env", "PS1=$ ", "ENV=", "sh"]);
         succeeded(command.output().expect("tmux runs"));
         tmux
