@@ -5,7 +5,7 @@ use std::ops::Range;
 /// One line of `/proc/PID/maps` that maps a file for execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mapping<'m> {
-    /// `START-END` as the line writes it: a name in `map_files`.
+    /// `START-END` as the line writes it.
     pub range: &'m str,
     /// Where in the file the mapping begins.
     pub offset: u64,
@@ -22,6 +22,13 @@ impl Mapping<'_> {
     pub fn addresses(&self) -> Option<Range<u64>> {
         let (start, end) = self.range.split_once('-')?;
         Some(hexadecimal(start)?..hexadecimal(end)?)
+    }
+
+    /// The mapping's name in `map_files`, which does not fill addresses up with zeros as `maps`
+    /// does: those of an executable that is not position-independent are short.
+    pub fn map_file(&self) -> Option<String> {
+        let addresses = self.addresses()?;
+        Some(format!("{:x}-{:x}", addresses.start, addresses.end))
     }
 
     /// The path, without the mark of a deleted file.
@@ -99,6 +106,13 @@ cut off";
             Some(0x5641_3c0d_b000..0x5641_3c0e_1000)
         );
         assert_eq!(mappings[1].plain_path(), "/tmp/a b");
+    }
+
+    #[test]
+    fn names_in_map_files_have_no_leading_zeros() {
+        let maps = b"00269000-003ab000 r-xp 00068000 fe:00 5 /srv/static\n";
+        let mapping = executable_mappings(maps).next().expect("a mapping");
+        assert_eq!(mapping.map_file().as_deref(), Some("269000-3ab000"));
     }
 
     #[test]
