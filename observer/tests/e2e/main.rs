@@ -7,6 +7,7 @@
 mod carrier;
 mod counts;
 mod deploy;
+mod dump;
 mod errors;
 mod events;
 mod gallery;
