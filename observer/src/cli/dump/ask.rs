@@ -10,6 +10,7 @@
 //! as many tasks as the process says live: else we may have heard the end of a pass only.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::sleep;
@@ -64,6 +65,8 @@ pub(super) struct Answer {
     pub sites: HashMap<u64, Text>,
     /// Their stacks, or why there are none.
     pub walked: Result<Walked, WalkError>,
+    /// Why stacks could not be copied: the first refusal.
+    pub refused: Option<io::Error>,
     /// What is missing, if anything is.
     pub incomplete: Option<String>,
 }
@@ -98,6 +101,7 @@ pub(super) fn ask(pid: u32, with_stacks: bool) -> anyhow::Result<Answer> {
         incarnation: None,
         walker: with_stacks.then(|| Walker::start(pid)).transpose()?,
         failed: None,
+        refused: None,
         buffer: Vec::new(),
     };
     let incomplete = question.collect()?;
@@ -106,6 +110,7 @@ pub(super) fn ask(pid: u32, with_stacks: bool) -> anyhow::Result<Answer> {
         census,
         walker,
         failed,
+        refused,
         ..
     } = question;
     let walked = match (failed, walker) {
@@ -118,6 +123,7 @@ pub(super) fn ask(pid: u32, with_stacks: bool) -> anyhow::Result<Answer> {
         found,
         sites,
         walked,
+        refused,
         incomplete,
     })
 }
@@ -163,6 +169,7 @@ struct Question<'a> {
     incarnation: Option<u64>,
     walker: Option<Walker>,
     failed: Option<WalkError>,
+    refused: Option<io::Error>,
     buffer: Vec<u8>,
 }
 
@@ -312,7 +319,13 @@ impl Question<'_> {
     /// Copies the stack of a parked task; gives the time after that, if there is a copy.
     fn copy(&mut self, record: &Record) -> Option<u64> {
         let walker = self.walker.as_ref().filter(|_| self.failed.is_none())?;
-        let copy = StackCopy::read(self.pid, record.sp, &mut self.buffer).ok()?;
+        let copy = match StackCopy::read(self.pid, record.sp, &mut self.buffer) {
+            Ok(copy) => copy,
+            Err(error) => {
+                self.refused.get_or_insert(error);
+                return None;
+            }
+        };
         let at_ns = clock::boot_ns();
         let registers = Registers {
             pc: record.pc,
