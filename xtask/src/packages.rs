@@ -22,13 +22,14 @@ const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
-const TEST_PROGRAMS: [Need; 6] = [
+const TEST_PROGRAMS: [Need; 7] = [
     need("cc", "gcc"),
     need("readelf", "binutils"),
     need("strip", "binutils"),
     need("gdb", "gdb"),
     need("bpftrace", "bpftrace"),
     need("tmux", "tmux"),
+    need("go", "golang-go"),
 ];
 
 /// What the layer `deploy` needs beside them: a builder of images, one who unpacks them, a runtime
@@ -209,7 +210,7 @@ mod tests {
         let missing = |has: fn(&str) -> bool| missing(&TEST_PROGRAMS, has);
         assert_eq!(
             missing(|_| false),
-            ["gcc", "binutils", "gdb", "bpftrace", "tmux"]
+            ["gcc", "binutils", "gdb", "bpftrace", "tmux", "golang-go"]
         );
         assert_eq!(missing(|program| program != "strip"), ["binutils"]);
         assert!(missing(|_| true).is_empty());

@@ -108,7 +108,8 @@ enum Name {
 impl Place {
     /// Finds the file without opening it: it may be a device. `None` if it is no regular file.
     pub fn find(process: &ProcessDirectory, mapping: &Mapping<'_>) -> Result<Option<Self>, Errno> {
-        let name = format!("map_files/{}", mapping.file_name());
+        let name = mapping.map_file().ok_or(Errno::INVAL)?;
+        let name = format!("map_files/{name}");
         let place = match statat(process, &name, AtFlags::empty()) {
             Ok(stat) => Self {
                 name: Name::MapFile(name),

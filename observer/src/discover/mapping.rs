@@ -24,15 +24,11 @@ impl Mapping<'_> {
         Some(hexadecimal(start)?..hexadecimal(end)?)
     }
 
-    /// The name in `map_files`, which fills up no address with zeros: those of a program that is
-    /// not position-independent are short.
-    pub fn file_name(&self) -> String {
-        let (start, end) = self.range.split_once('-').unwrap_or((self.range, ""));
-        let short = |address: &str| match address.trim_start_matches('0') {
-            "" => "0".to_owned(),
-            digits => digits.to_owned(),
-        };
-        format!("{}-{}", short(start), short(end))
+    /// The mapping's name in `map_files`, which does not fill addresses up with zeros as `maps`
+    /// does: those of an executable that is not position-independent are short.
+    pub fn map_file(&self) -> Option<String> {
+        let addresses = self.addresses()?;
+        Some(format!("{:x}-{:x}", addresses.start, addresses.end))
     }
 
     /// The path, without the mark of a deleted file.
@@ -113,12 +109,10 @@ cut off";
     }
 
     #[test]
-    fn short_addresses_have_no_zeros_in_map_files() {
-        let name = |line: &[u8]| parse(line).expect("a mapping").file_name();
-        let line = b"00401000-00402000 r-xp 00001000 fe:00 5 /bin/a";
-        assert_eq!(name(line), "401000-402000");
-        let line = b"00000000-00001000 r-xp 00001000 fe:00 5 /bin/a";
-        assert_eq!(name(line), "0-1000");
+    fn names_in_map_files_have_no_leading_zeros() {
+        let maps = b"00269000-003ab000 r-xp 00068000 fe:00 5 /srv/static\n";
+        let mapping = executable_mappings(maps).next().expect("a mapping");
+        assert_eq!(mapping.map_file().as_deref(), Some("269000-3ab000"));
     }
 
     #[test]

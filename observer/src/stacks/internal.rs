@@ -1,7 +1,8 @@
 //! Which frames are not the program's own: what a reader of a stack is spared by default.
 //!
 //! By the names of crates only, and for reading only: a runtime that is not among them is shown
-//! with all its frames.
+//! with all its frames. A crate is named by the function's path, or, where debug information has
+//! line tables only and a function was inlined, by the folder that its source lies in.
 
 use super::Frame;
 
@@ -33,28 +34,43 @@ pub fn hide_internal(frames: &mut [Frame]) {
 }
 
 fn is_own(frame: &Frame) -> bool {
-    let Some(function) = &frame.function else {
+    let Some(function) = frame.function.as_deref() else {
         return false;
     };
-    let owner = crate_of(function);
-    let is_internal =
-        RUNTIMES.contains(&owner) || LIBRARIES.contains(&owner) || BARE.contains(&owner);
-    !is_internal
+    let is_internal = |owner| RUNTIMES.contains(&owner) || LIBRARIES.contains(&owner);
+    !BARE.contains(&function) && !owner(frame).is_some_and(is_internal)
 }
 
 fn is_of_a_runtime(frame: &Frame) -> bool {
-    let function = frame.function.as_deref();
-    function.is_some_and(|function| RUNTIMES.contains(&crate_of(function)))
+    owner(frame).is_some_and(|owner| RUNTIMES.contains(&owner))
+}
+
+/// The crate that a frame's function is of, as far as it can be told.
+fn owner(frame: &Frame) -> Option<&str> {
+    let by_name = frame.function.as_deref().and_then(crate_of_path);
+    by_name.or_else(|| frame.file.as_deref().and_then(crate_of_file))
 }
 
 /// The first part of a demangled path: `runtime` of `<runtime::chan::Receiver<T> as core::…>::next`.
-fn crate_of(function: &str) -> &str {
+fn crate_of_path(function: &str) -> Option<&str> {
     let mut path = function.trim_start_matches(['<', '&', '(', '*']);
     for word in ["mut ", "dyn ", "impl "] {
         path = path.strip_prefix(word).unwrap_or(path);
     }
-    let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
-    &path[..end.unwrap_or(path.len())]
+    let end = path.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+    let is_path = end > 0 && path[end..].starts_with("::");
+    is_path.then(|| &path[..end])
+}
+
+/// The folder that `src` lies in, without a version: `corosensei` of `corosensei-0.3.4/src/lib.rs`.
+fn crate_of_file(file: &str) -> Option<&str> {
+    let (folder, _) = file.rsplit_once("/src/")?;
+    let name = folder.rsplit('/').next()?;
+    let is_version = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    match name.rsplit_once('-') {
+        Some((name, version)) if is_version(version) => Some(name),
+        _ => Some(name),
+    }
 }
 
 #[cfg(test)]
@@ -104,15 +120,43 @@ mod tests {
     }
 
     #[test]
-    fn crates_are_named_at_the_beginning_of_a_path() {
+    fn inlined_functions_without_a_path_are_known_by_their_files() {
+        let at = |function: &str, file: &str| Frame {
+            file: Some(file.to_owned()),
+            ..Frame::named(function)
+        };
+        let mut frames = [
+            at("capture", "/home/ann/runtime/src/sys/registers.rs"),
+            at("lock<u64>", "runtime/src/sync/mutex.rs"),
+            at("{closure#0}", "runtime/examples/shop/main.rs"),
+            at("call_once<(), shop::f>", "library/core/src/ops/function.rs"),
+            at("coroutine_func", "corosensei-0.3.4/src/coroutine.rs"),
+        ];
+        hide_internal(&mut frames);
+        let hidden = frames.map(|frame| frame.hidden);
+        assert_eq!(hidden, [true, false, false, true, true]);
+    }
+
+    #[test]
+    fn crates_are_named_at_the_beginning_of_a_path_and_by_folders() {
         for (function, owner) in [
-            ("runtime::sync::Mutex<T>::lock", "runtime"),
-            ("<&mut shop::A as core::fmt::Debug>::fmt", "shop"),
-            ("<dyn core::any::Any>::is", "core"),
-            ("main", "main"),
-            ("", ""),
+            ("runtime::sync::Mutex<T>::lock", Some("runtime")),
+            ("<&mut shop::A as core::fmt::Debug>::fmt", Some("shop")),
+            ("<dyn core::any::Any>::is", Some("core")),
+            ("run<shop::f>", None),
+            ("{closure#0}", None),
+            ("main", None),
+            ("", None),
         ] {
-            assert_eq!(crate_of(function), owner, "{function}");
+            assert_eq!(crate_of_path(function), owner, "{function}");
+        }
+        for (file, owner) in [
+            ("library/std/src/panicking.rs", Some("std")),
+            ("a-b-1.2.3/src/x/y.rs", Some("a-b")),
+            ("my-shop/src/main.rs", Some("my-shop")),
+            ("main.rs", None),
+        ] {
+            assert_eq!(crate_of_file(file), owner, "{file}");
         }
     }
 }

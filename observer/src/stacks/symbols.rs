@@ -48,8 +48,17 @@ pub struct Frame {
 /// Names addresses of one process.
 pub(super) struct Symbols {
     symbolizer: Symbolizer,
-    /// By the file's descriptor; the first that works is asked first.
-    sources: HashMap<i32, Vec<Source<'static>>>,
+    /// By the file's descriptor.
+    sources: HashMap<i32, Sources>,
+}
+
+/// Where to look for a file's symbols, the best first; those that cannot be read are left out.
+struct Sources {
+    /// Debug information: inlined functions and lines, but where it has line tables only, names
+    /// without their paths.
+    debug: Vec<Source<'static>>,
+    /// Symbol tables.
+    plain: Vec<Source<'static>>,
 }
 
 impl Symbols {
@@ -87,37 +96,62 @@ impl Symbols {
         let sources = self
             .sources
             .entry(descriptor)
-            .or_insert_with(|| sources(module, descriptor));
-        let mut frames = Vec::new();
-        sources.retain(|source| {
-            if !frames.is_empty() {
-                return true;
+            .or_insert_with(|| Sources::of(module, descriptor));
+        let mut frames = look_up(&self.symbolizer, &mut sources.debug, place);
+        let has_path = |frame: &Frame| frame.function.as_ref().is_some_and(|f| f.contains("::"));
+        if frames.last().is_none_or(|outermost| !has_path(outermost)) {
+            let named = look_up(&self.symbolizer, &mut sources.plain, place);
+            match (frames.last_mut(), named.into_iter().next_back()) {
+                (Some(outermost), Some(symbol)) => outermost.function = symbol.function,
+                (None, symbol) => frames.extend(symbol),
+                (Some(_), None) => {}
             }
-            let input = Input::VirtOffset(place.offset);
-            match self.symbolizer.symbolize_single(source, input) {
-                Ok(Symbolized::Sym(symbol)) => frames = frames_of(&symbol, place),
-                Ok(Symbolized::Unknown(_)) => {}
-                // It cannot be read: not asked again.
-                Err(error) => {
-                    tracing::debug!(module = place.module, %error, "no symbols of this source");
-                    return false;
-                }
-            }
-            true
-        });
+        }
         frames
     }
 }
 
-/// Where to look for a file's symbols, the best first.
-fn sources(module: &Module, descriptor: i32) -> Vec<Source<'static>> {
-    let build_id = module.image.as_ref().map(|image| image.build_id.as_slice());
-    let own = PathBuf::from(format!("/proc/self/fd/{descriptor}"));
-    let mut plain = Elf::new(&own);
-    plain.debug_syms = false;
-    let separate = build_id.and_then(debug_file::find).map(Elf::new);
-    let all = separate.into_iter().chain([Elf::new(&own), plain]);
-    all.map(Source::from).collect()
+impl Sources {
+    fn of(module: &Module, descriptor: i32) -> Self {
+        let build_id = module.image.as_ref().map(|image| image.build_id.as_slice());
+        let own = PathBuf::from(format!("/proc/self/fd/{descriptor}"));
+        let separate = build_id.and_then(debug_file::find);
+        let paths = || separate.iter().chain([&own]);
+        let plain = |path| {
+            let mut elf = Elf::new(path);
+            elf.debug_syms = false;
+            Source::from(elf)
+        };
+        Self {
+            debug: paths().map(|path| Elf::new(path).into()).collect(),
+            plain: paths().map(plain).collect(),
+        }
+    }
+}
+
+/// What the first source that knows the place says of it.
+fn look_up(
+    symbolizer: &Symbolizer,
+    sources: &mut Vec<Source<'static>>,
+    place: &Frame,
+) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    sources.retain(|source| {
+        if !frames.is_empty() {
+            return true;
+        }
+        let found = symbolizer.symbolize_single(source, Input::VirtOffset(place.offset));
+        match found {
+            Ok(Symbolized::Sym(symbol)) => frames = frames_of(&symbol, place),
+            Ok(Symbolized::Unknown(_)) => {}
+            Err(error) => {
+                tracing::debug!(module = place.module, %error, "no symbols of this source");
+                return false;
+            }
+        }
+        true
+    });
+    frames
 }
 
 /// The functions of a symbol: blazesym has the outermost first.

@@ -27,16 +27,16 @@ const MAX_STACKS: usize = 16_384;
 /// Copies that wait to be unwound.
 const QUEUE: usize = 256;
 
-/// How long one copy may have to wait for its turn: a stack takes microseconds.
-const SUBMIT_PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long naming may take at the end: reading debug information of some gigabytes.
-const FINISH_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a walker is waited for.
+const PATIENCE: Patience = Patience {
+    submit: Duration::from_secs(10),
+    finish: Duration::from_secs(60),
+};
 
 /// The pause between two attempts to submit.
 const PAUSE: Duration = Duration::from_millis(1);
 
-/// A stack among [`Walked::stacks`].
+/// A stack of a [`Walked`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StackId(usize);
 
@@ -54,6 +54,7 @@ pub struct Stack {
 pub struct Walked {
     stacks: Vec<Stack>,
     of_tasks: HashMap<u64, StackId>,
+    left_out: u64,
 }
 
 /// Why there are no stacks.
@@ -71,6 +72,15 @@ pub enum WalkError {
 pub struct Walker {
     jobs: SyncSender<Job>,
     walked: Receiver<Walked>,
+    patience: Patience,
+}
+
+#[derive(Clone, Copy)]
+struct Patience {
+    /// For one copy's turn: a stack takes microseconds.
+    submit: Duration,
+    /// For the names at the end: reading debug information of some gigabytes.
+    finish: Duration,
 }
 
 struct Job {
@@ -84,6 +94,12 @@ impl Walked {
     #[must_use]
     pub fn of_task(&self, task: u64) -> Option<StackId> {
         self.of_tasks.get(&task).copied()
+    }
+
+    /// How often a stack was one too many.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.left_out
     }
 
     /// A stack.
@@ -111,7 +127,11 @@ impl Walker {
             // Nobody waits any more: then nobody wants it.
             let _ = done.send(work(&modules, &queue));
         });
-        Ok(Self { jobs, walked })
+        Ok(Self {
+            jobs,
+            walked,
+            patience: PATIENCE,
+        })
     }
 
     /// Hands over a stack. The last one of a task counts.
@@ -137,7 +157,7 @@ impl Walker {
                 Err(TrySendError::Disconnected(_)) => return Err(WalkError::Panicked),
                 Err(TrySendError::Full(job)) => job,
             };
-            if began.elapsed() >= SUBMIT_PATIENCE {
+            if began.elapsed() >= self.patience.submit {
                 return Err(WalkError::Late);
             }
             thread::sleep(PAUSE);
@@ -152,7 +172,7 @@ impl Walker {
     pub fn finish(self) -> Result<Walked, WalkError> {
         use std::sync::mpsc::RecvTimeoutError;
         drop(self.jobs);
-        let walked = self.walked.recv_timeout(FINISH_PATIENCE);
+        let walked = self.walked.recv_timeout(self.patience.finish);
         walked.map_err(|error| match error {
             RecvTimeoutError::Timeout => WalkError::Late,
             RecvTimeoutError::Disconnected => WalkError::Panicked,
@@ -173,6 +193,7 @@ fn work(modules: &Modules, jobs: &Receiver<Job>) -> Walked {
     Walked {
         stacks: name_all(modules, &walks.in_order),
         of_tasks,
+        left_out: walks.left_out,
     }
 }
 
@@ -181,6 +202,7 @@ fn work(modules: &Modules, jobs: &Receiver<Job>) -> Walked {
 struct Walks {
     ids: HashMap<Vec<u64>, StackId>,
     in_order: Vec<Walk>,
+    left_out: u64,
 }
 
 impl Walks {
@@ -188,7 +210,11 @@ impl Walks {
         if let Some(known) = self.ids.get(&walk.addresses) {
             return Some(*known);
         }
-        if walk.addresses.is_empty() || self.in_order.len() == MAX_STACKS {
+        if walk.addresses.is_empty() {
+            return None;
+        }
+        if self.in_order.len() == MAX_STACKS {
+            self.left_out += 1;
             return None;
         }
         let id = StackId(self.in_order.len());
@@ -259,6 +285,16 @@ mod tests {
         }
         assert_eq!(walks.intern(walk(u64::MAX)), None);
         assert!(walks.intern(walk(7)).is_some());
+        assert_eq!(walks.left_out, 1);
+    }
+
+    const AT_ONCE: Patience = Patience {
+        submit: Duration::ZERO,
+        finish: Duration::ZERO,
+    };
+
+    fn job(walker: &Walker) -> Result<(), WalkError> {
+        walker.submit(1, Registers::default(), StackCopy::new(0, &[]))
     }
 
     #[test]
@@ -266,10 +302,26 @@ mod tests {
         let (jobs, queue) = sync_channel::<Job>(0);
         let (done, walked) = sync_channel::<Walked>(1);
         drop((queue, done));
-        let walker = Walker { jobs, walked };
-        let copy = StackCopy::new(0, &[]);
-        let submitted = walker.submit(1, Registers::default(), copy);
-        assert_eq!(submitted, Err(WalkError::Panicked));
+        let walker = Walker {
+            jobs,
+            walked,
+            patience: PATIENCE,
+        };
+        assert_eq!(job(&walker), Err(WalkError::Panicked));
         assert_eq!(walker.finish().err(), Some(WalkError::Panicked));
+    }
+
+    #[test]
+    fn a_worker_that_does_not_get_on_is_left_behind() {
+        let (jobs, _queue) = sync_channel::<Job>(1);
+        let (_done, walked) = sync_channel::<Walked>(1);
+        let walker = Walker {
+            jobs,
+            walked,
+            patience: AT_ONCE,
+        };
+        assert_eq!(job(&walker), Ok(()));
+        assert_eq!(job(&walker), Err(WalkError::Late), "the queue is full");
+        assert_eq!(walker.finish().err(), Some(WalkError::Late));
     }
 }

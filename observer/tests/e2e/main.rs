@@ -8,6 +8,7 @@ mod allowed;
 mod carrier;
 mod counts;
 mod deploy;
+mod dump;
 mod errors;
 mod events;
 mod gallery;

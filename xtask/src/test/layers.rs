@@ -28,7 +28,15 @@ const ONE_AT_A_TIME: [&str; 2] = ["--test-threads", "1"];
 /// Where the tests of the layer `deploy` stand among the end-to-end ones.
 const DEPLOY_TESTS: &str = "deploy::";
 /// The programs that the end-to-end tests start themselves.
-const E2E_PROGRAMS: [&str; 5] = ["bpftrace", "promtool", "prometheus", "setpriv", "tmux"];
+const E2E_PROGRAMS: [&str; 7] = [
+    "bpftrace",
+    "go",
+    "objcopy",
+    "promtool",
+    "prometheus",
+    "setpriv",
+    "tmux",
+];
 
 /// One run of the layers.
 pub struct Run<'a> {
@@ -301,6 +309,7 @@ impl<'a> Run<'a> {
             .test_call("e2e")?
             .env("PARKWATCH_OBSERVER", &programs.observer)
             .env("PARKWATCH_TARGET", programs.examples.join("target"))
+            .env("PARKWATCH_STATIC_TARGET", &programs.static_target)
             .env("PARKWATCH_DEMO", programs.examples.join("demo"))
             .env("PARKWATCH_GALLERY", programs.examples.join("gallery"))
             .env("PARKWATCH_HTTP", programs.examples.join("http")))

@@ -38,6 +38,8 @@ pub struct Programs {
     pub observer: PathBuf,
     /// The folder of the runtime's examples.
     pub examples: PathBuf,
+    /// The target program, built otherwise.
+    pub static_target: PathBuf,
 }
 
 impl Prepared {
@@ -106,6 +108,7 @@ fn programs(workspace: &Workspace, object: &Path) -> Result<Programs> {
     Ok(Programs {
         observer: build::observer_with(workspace, object)?,
         examples: build::examples(workspace, &["demo", "target", "gallery", "http"])?,
+        static_target: build::static_target(workspace)?,
     })
 }
 

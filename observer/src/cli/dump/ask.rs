@@ -5,11 +5,12 @@
 //! process at the same time keeps the probe armed, and our question unheard, until it asks anew
 //! itself: what it is told is told to us too, and what is missing we ask for again.
 //!
-//! A pass is over when as many tasks have come as the process says live, or when it has had a tick
-//! since the last of them (its `monitor` probe says so, which is armed all the while), or when
-//! nothing has come for long.
+//! A pass is over when the process has had a tick since the last record (its `monitor` probe says
+//! so, which is armed all the while), or when nothing has come for long. It was whole if it named
+//! as many tasks as the process says live: else we may have heard the end of a pass only.
 
 use std::collections::HashMap;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::sleep;
@@ -51,6 +52,10 @@ const SETTLE: Duration = Duration::from_secs(2);
 /// Questions at most.
 const MAX_QUESTIONS: u32 = 24;
 
+/// From this question on a pass is taken for whole in any case: where tasks come and go all the
+/// time, no pass has exactly as many as live at one moment.
+const CONTENT: u32 = 6;
+
 /// What a process answered.
 pub(super) struct Answer {
     pub found: Found,
@@ -60,6 +65,8 @@ pub(super) struct Answer {
     pub sites: HashMap<u64, Text>,
     /// Their stacks, or why there are none.
     pub walked: Result<Walked, WalkError>,
+    /// Why stacks could not be copied: the first refusal.
+    pub refused: Option<io::Error>,
     /// What is missing, if anything is.
     pub incomplete: Option<String>,
 }
@@ -94,6 +101,7 @@ pub(super) fn ask(pid: u32, with_stacks: bool) -> anyhow::Result<Answer> {
         incarnation: None,
         walker: with_stacks.then(|| Walker::start(pid)).transpose()?,
         failed: None,
+        refused: None,
         buffer: Vec::new(),
     };
     let incomplete = question.collect()?;
@@ -102,6 +110,7 @@ pub(super) fn ask(pid: u32, with_stacks: bool) -> anyhow::Result<Answer> {
         census,
         walker,
         failed,
+        refused,
         ..
     } = question;
     let walked = match (failed, walker) {
@@ -114,6 +123,7 @@ pub(super) fn ask(pid: u32, with_stacks: bool) -> anyhow::Result<Answer> {
         found,
         sites,
         walked,
+        refused,
         incomplete,
     })
 }
@@ -131,6 +141,13 @@ fn find(pid: u32) -> anyhow::Result<Found> {
              those that do"
         )
     })
+}
+
+/// Whether a pass named every task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    No,
 }
 
 /// A dump in the making.
@@ -152,6 +169,7 @@ struct Question<'a> {
     incarnation: Option<u64>,
     walker: Option<Walker>,
     failed: Option<WalkError>,
+    refused: Option<io::Error>,
     buffer: Vec<u8>,
 }
 
@@ -166,8 +184,8 @@ impl Question<'_> {
             if self.last.is_some() {
                 first.get_or_insert_with(Instant::now);
             }
-            let is_over = self.is_pass_over()?;
-            if is_over {
+            let over = self.pass_over()?;
+            if over == Some(Whole::Yes) {
                 self.census.pass_is_over();
             }
             let settling = first.is_some_and(|first: Instant| first.elapsed() < SETTLE);
@@ -177,7 +195,7 @@ impl Question<'_> {
             if first.is_none() && self.is_without_tasks(began)? {
                 return Ok(None);
             }
-            if is_over || (self.last.is_none() && self.asked.elapsed() >= SILENCE) {
+            if over.is_some() || (self.last.is_none() && self.asked.elapsed() >= SILENCE) {
                 if self.questions == MAX_QUESTIONS {
                     let tasks = self.census.len();
                     let missing = format!("the process stopped answering after {tasks} tasks");
@@ -228,21 +246,24 @@ impl Question<'_> {
         self.asked_ns = clock::boot_ns();
     }
 
-    /// Whether the pass that the last question began has come to its end.
-    fn is_pass_over(&self) -> anyhow::Result<bool> {
-        let Some((at, fired_ns)) = self.last else {
-            return Ok(false);
+    /// Whether the pass that the last question began has come to its end, and was whole.
+    fn pass_over(&self) -> anyhow::Result<Option<Whole>> {
+        let Some((at, fired_ns)) = self.last.filter(|(at, _)| at.elapsed() >= TWO_TICKS) else {
+            return Ok(None);
         };
-        let quiet = at.elapsed();
-        if quiet < TWO_TICKS {
-            return Ok(false);
-        }
-        let monitor = self
+        let said = self
             .monitor()?
             .filter(|said| said.sequence >= self.asked_ns);
-        let is_counted = monitor.is_some_and(|said| self.census.seen() as u64 >= said.live);
-        let is_ticked = monitor.is_some_and(|said| said.sequence > fired_ns + TICK_NS);
-        Ok(is_counted || is_ticked || quiet >= 2 * SILENCE)
+        let is_counted = said.is_some_and(|said| self.census.named() as u64 >= said.live);
+        let is_ticked = said.is_some_and(|said| said.sequence > fired_ns + TICK_NS);
+        Ok(if is_counted {
+            Some(Whole::Yes)
+        } else if is_ticked || at.elapsed() >= 2 * SILENCE {
+            let is_enough = said.is_none() || self.questions >= CONTENT;
+            Some(if is_enough { Whole::Yes } else { Whole::No })
+        } else {
+            None
+        })
     }
 
     /// What the process last said of itself.
@@ -298,7 +319,13 @@ impl Question<'_> {
     /// Copies the stack of a parked task; gives the time after that, if there is a copy.
     fn copy(&mut self, record: &Record) -> Option<u64> {
         let walker = self.walker.as_ref().filter(|_| self.failed.is_none())?;
-        let copy = StackCopy::read(self.pid, record.sp, &mut self.buffer).ok()?;
+        let copy = match StackCopy::read(self.pid, record.sp, &mut self.buffer) {
+            Ok(copy) => copy,
+            Err(error) => {
+                self.refused.get_or_insert(error);
+                return None;
+            }
+        };
         let at_ns = clock::boot_ns();
         let registers = Registers {
             pc: record.pc,

@@ -64,7 +64,8 @@ pub(super) struct Census {
     tasks: BTreeMap<u32, Task>,
     pass: u32,
     last_slot: u32,
-    /// Tasks of the list that this pass has named.
+    /// Tasks that this pass has named, and those of them that are of the list.
+    named: usize,
     seen: usize,
     /// The pass with which the list was complete.
     listed_by: Option<u32>,
@@ -115,11 +116,11 @@ impl Census {
     }
 
     /// Tasks that this pass has named so far.
-    pub fn seen(&self) -> usize {
-        self.seen
+    pub fn named(&self) -> usize {
+        self.named
     }
 
-    /// This pass is over: whoever it did not name is not there.
+    /// This pass is over, and was whole: whoever it did not name is not there.
     ///
     /// The first time, that completes the list, and tasks that come later are not of this dump.
     pub fn pass_is_over(&mut self) {
@@ -150,8 +151,9 @@ impl Census {
     fn count_pass(&mut self, slot: u32) {
         if self.pass == 0 || slot <= self.last_slot {
             self.pass += 1;
-            self.seen = 0;
+            (self.named, self.seen) = (0, 0);
         }
+        self.named += 1;
         self.last_slot = slot;
     }
 
@@ -377,7 +379,7 @@ mod tests {
         // The rest of somebody else's pass, and then a whole one.
         pass(&mut census, 5 * SECOND, &[7, 9]);
         pass(&mut census, 5 * SECOND, &[1, 3, 7, 9]);
-        assert_eq!((census.seen(), census.is_complete(true)), (4, false));
+        assert_eq!((census.named(), census.is_complete(true)), (4, false));
         census.pass_is_over();
         assert!(census.is_complete(true));
         pass(&mut census, 6 * SECOND, &[2]);

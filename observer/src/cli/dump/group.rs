@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use runtime_abi::{Reason, TaskState, task_generation, task_slot};
 
 use super::ask::Answer;
-use super::census::{StackState, Task as Seen};
+use super::census::{StackState, Task as Seen, is_parked};
 use super::report::{
     Group, Owner, Process, Report, Site, Span, Stack, Task, Totals, VERSION, Wait,
 };
@@ -42,8 +42,23 @@ pub(super) fn report(answer: &Answer, taken_unix_ns: u64) -> Report {
 }
 
 fn missing(answer: &Answer) -> Vec<String> {
-    let stacks = answer.walked.as_ref().err().map(ToString::to_string);
-    answer.incomplete.iter().cloned().chain(stacks).collect()
+    let mut missing: Vec<String> = answer.incomplete.iter().cloned().collect();
+    match &answer.walked {
+        Err(error) => missing.push(error.to_string()),
+        Ok(walked) if walked.left_out() > 0 => {
+            missing.push("there are more different stacks than are kept".to_owned());
+        }
+        Ok(_) => {}
+    }
+    if let Some(error) = &answer.refused {
+        let is_bare = |task: &&Seen| is_parked(&task.record) && task.stack == StackState::None;
+        let bare = answer.tasks.iter().filter(is_bare).count();
+        // None, if those that were refused have ended.
+        if bare > 0 {
+            missing.push(format!("{bare} stacks could not be copied: {error}"));
+        }
+    }
+    missing
 }
 
 fn totals(tasks: &[Seen]) -> Totals {

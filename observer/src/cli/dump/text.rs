@@ -40,9 +40,10 @@ pub(super) fn headline(group: &Group) -> String {
     }
     if let Some(span) = group.parked_seconds {
         let (shortest, longest) = (span.shortest, span.longest);
-        line += &match group.count {
-            1 => format!(", for {longest:.1} s"),
-            _ => format!(", for {shortest:.1} to {longest:.1} s"),
+        let (shortest, longest) = (format!("{shortest:.1}"), format!("{longest:.1}"));
+        line += &match shortest == longest {
+            true => format!(", for {longest} s"),
+            false => format!(", for {shortest} to {longest} s"),
         };
     }
     line + &format!(", by {}", printable(&group.site.describe()))
