@@ -3,6 +3,7 @@
 //!
 //! Run by `cargo xtask test deploy`, which builds the image and renders the manifests.
 
+mod alerts;
 mod cluster;
 mod container;
 mod counts;
@@ -11,6 +12,7 @@ mod manifest;
 mod names;
 mod pod;
 mod program;
+mod recorded;
 mod rights;
 mod seccomp;
 
