@@ -32,6 +32,14 @@ pub mod names {
     pub const COSTS: &str = "COSTS";
     /// Ring buffer of [`crate::Record`]s.
     pub const RING: &str = "RING";
+    /// Array of one [`crate::TraceFilter`].
+    pub const TRACE_FILTER: &str = "TRACE_FILTER";
+    /// Hash: site (`u64`) → `u32` without meaning: sites that a trace leaves out.
+    pub const TRACE_UNWANTED: &str = "TRACE_UNWANTED";
+    /// Ring buffer of [`crate::TraceRecord`]s.
+    pub const TRACE: &str = "TRACE";
+    /// Ring buffer of [`crate::StackRecord`]s.
+    pub const TRACE_STACKS: &str = "TRACE_STACKS";
 }
 
 /// What the kernel side knows of a thread group.
@@ -68,6 +76,19 @@ pub const fn incarnation_of(tgid: u32, boot_ns: u64) -> u64 {
 #[must_use]
 pub const fn incarnation_tgid(incarnation: u64) -> u32 {
     incarnation as u32 & INCARNATION_TGID_MASK
+}
+
+/// The boot time of the first hit in an incarnation, in nanoseconds, to about a microsecond.
+///
+/// ```
+/// use observer_ebpf_abi::{incarnation_first_ns, incarnation_of};
+///
+/// let first_ns = incarnation_first_ns(incarnation_of(4_711, 5_000_000_000));
+/// assert!(first_ns.abs_diff(5_000_000_000) < 1_024);
+/// ```
+#[must_use]
+pub const fn incarnation_first_ns(incarnation: u64) -> u64 {
+    (incarnation >> INCARNATION_TGID_BITS) << 10
 }
 
 /// Linux gives no thread group an id of more bits (`PID_MAX_LIMIT`).

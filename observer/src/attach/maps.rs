@@ -8,8 +8,8 @@ use observer_ebpf_abi::names;
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 
-/// The maps that the stage after this one reads.
-const READ: [&str; 11] = [
+/// The maps that later stages read, and those by which they tell the programs something.
+const READ: [&str; 13] = [
     names::PROCESSES,
     names::LEDGER,
     names::SITES,
@@ -21,6 +21,8 @@ const READ: [&str; 11] = [
     names::REASONS,
     names::LOSSES,
     names::COSTS,
+    names::TRACE_FILTER,
+    names::TRACE_UNWANTED,
 ];
 
 /// Descriptors of the maps; they outlive the programs.

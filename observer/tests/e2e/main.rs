@@ -3,6 +3,7 @@
 //! Run by `cargo xtask test e2e`, which builds the programs and names them in the environment.
 //! Each file shows one promise of the observer to its users.
 
+mod allowed;
 #[path = "../carrier/mod.rs"]
 mod carrier;
 mod counts;
@@ -19,3 +20,5 @@ mod prometheus;
 mod storm;
 mod stuck;
 mod threads;
+mod top;
+mod trace;

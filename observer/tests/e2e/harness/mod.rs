@@ -11,6 +11,7 @@ mod pod;
 mod process;
 mod prometheus;
 mod target;
+mod tmux;
 mod wait;
 
 pub use bpftrace::Bpftrace;
@@ -21,4 +22,5 @@ pub use pod::{Place, PodProcess};
 pub use process::{available_memory, free_port, require, semaphores};
 pub use prometheus::Prometheus;
 pub use target::Target;
+pub use tmux::Tmux;
 pub use wait::{best_of, eventually};
