@@ -22,7 +22,7 @@
 //!
 //! [`Runtime::run`] starts it, [`Builder`] has the settings; [`spawn`] and
 //! [`task::Builder`] make tasks, [`JoinHandle`] waits for them, [`Handle`] spawns from threads
-//! outside. [`chan`] and [`sync`] connect tasks; [`park`] and [`task::waiter`] are what they are
+//! outside. [`introspect`] says what they do. [`chan`] and [`sync`] connect tasks; [`park`] and [`task::waiter`] are what they are
 //! built from.
 //!
 //! # What safe code may do across a park
@@ -44,8 +44,8 @@
 //!   uses it before and after a park, put each use into a function of its own that is
 //!   `#[inline(never)]`. Values that are not `Send` because they point to
 //!   their thread's own state are the same case: no handle of a library that keeps its
-//!   context in a thread-local lives across a park. A thread-local read before a park and one
-//!   read after it may be two variables; nested parks inside `thread_local!` destructors and
+//!   context in a thread-local lives across a park, but in a task that is pinned. A thread-local
+//!   read before a park and one read after it may be two variables; nested parks inside `thread_local!` destructors and
 //!   initialisers are covered by the same rule.
 //! * **Guards of re-entrant locks must not be kept across a park**: above all
 //!   [`StdoutLock`](std::io::StdoutLock) and [`StderrLock`](std::io::StderrLock), which belong to
@@ -78,6 +78,11 @@
 //! [`task::Builder::stack_limit`]). Beyond it the process ends with a message that names the
 //! task and its site, as a thread's overflow does. Code that cannot grow a stack where it runs,
 //! such as `posix_spawn`, goes through [`with_stack`].
+//!
+//! # Features
+//!
+//! None is on by default. `tracing`: spans that stay with their task (the module `tracing`).
+//! `symbols`: the names of functions in [`introspect::Stack`].
 //!
 //! # The end
 //!

@@ -32,5 +32,5 @@ pub use report::{
 };
 pub use select::{Limits, Selection};
 pub use table::table;
-pub use time::unix_ms;
+pub use time::{rfc3339, unix_ms};
 pub use view::{AttachTimes, ObserverView, View};

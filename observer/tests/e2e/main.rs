@@ -12,6 +12,7 @@ mod errors;
 mod events;
 mod gallery;
 mod harness;
+mod http;
 mod killed;
 mod list;
 mod pods;

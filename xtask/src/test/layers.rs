@@ -47,7 +47,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// `cargo test` on the plain members; the runtime's tests again in release, because some
+    /// `cargo test` on the plain members; the runtime's again with its features, and in release, because some
     /// mistakes around a context switch exist only in optimised code, and what a disarmed probe is
     /// in machine code.
     pub fn unit(&self) -> Result<Verdict> {
@@ -66,7 +66,20 @@ impl<'a> Run<'a> {
         let plain = self
             .cargo(&["test", "--no-fail-fast", "--"])
             .args(&self.options.arguments);
-        let mut calls = vec![("unit", plain), ("unit-release", self.tests(&release))];
+        let featured = [
+            "test",
+            "--no-fail-fast",
+            "--package",
+            "runtime",
+            "--all-features",
+            "--",
+        ];
+        let featured = self.cargo(&featured).args(&self.options.arguments);
+        let mut calls = vec![
+            ("unit", plain),
+            ("unit-features", featured),
+            ("unit-release", self.tests(&release)),
+        ];
         if self.options.long {
             // Apart from the above, where it would also run examples in docs that are not to run.
             let long = [
@@ -289,7 +302,8 @@ impl<'a> Run<'a> {
             .env("PARKWATCH_OBSERVER", &programs.observer)
             .env("PARKWATCH_TARGET", programs.examples.join("target"))
             .env("PARKWATCH_DEMO", programs.examples.join("demo"))
-            .env("PARKWATCH_GALLERY", programs.examples.join("gallery")))
+            .env("PARKWATCH_GALLERY", programs.examples.join("gallery"))
+            .env("PARKWATCH_HTTP", programs.examples.join("http")))
     }
 
     /// One test after another, unless the caller chose otherwise.

@@ -105,7 +105,7 @@ fn kernel_object(workspace: &Workspace, options: &setup::Options) -> Result<Path
 fn programs(workspace: &Workspace, object: &Path) -> Result<Programs> {
     Ok(Programs {
         observer: build::observer_with(workspace, object)?,
-        examples: build::examples(workspace, &["demo", "target", "gallery"])?,
+        examples: build::examples(workspace, &["demo", "target", "gallery", "http"])?,
     })
 }
 
