@@ -99,7 +99,10 @@ fn what_does_not_end_is_reported_by_site_and_another_runtime_goes_on() {
     });
     let leftover = finished.unwrap().leftover;
     assert_eq!(leftover.len(), 1);
-    assert_eq!((leftover[0].name(), leftover[0].tasks()), (Some("deaf"), 3));
+    assert_eq!(
+        (leftover[0].site().name(), leftover[0].tasks()),
+        (Some("deaf"), 3)
+    );
     release.send(()).unwrap();
     assert_eq!(other.join().unwrap(), (true, false));
 }
