@@ -69,6 +69,13 @@ names() {
 
     diff <(detectors) <(alerted_detectors | sort -u) >&2 || fail "detectors and alerts differ"
 
+    # The commands of the runbooks are the program's.
+    if [ -n "${OBSERVER-}" ]; then
+        for command in $(grep -rhoE '(-- /|`|^[$#] )observer [a-z-]+' runbooks | sed 's/.*observer //' | sort -u); do
+            "$OBSERVER" "$command" --help >/dev/null 2>&1 || fail "a runbook calls observer $command"
+        done
+    fi
+
     # What the rules join or ask for is recorded by one of them, or is a limit that users set.
     grep -rhoE 'record: parkwatch:[a-z_:]+' prometheus/rules | sed 's/record: //' | sort -u >"$work/recorded"
     grep -rhoE 'parkwatch:[a-z_]+(:[a-z_]+)?' prometheus/rules runbooks grafana | grep -v '^parkwatch:X$' \
