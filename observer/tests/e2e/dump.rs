@@ -110,17 +110,11 @@ fn two_dumps_at_once_are_both_whole() {
 fn works_beside_a_running_observer_and_leaves_nothing_armed() {
     let mut target = Target::start(&[]);
     target.command("spawn 10 100");
-    let task_semaphore = |pid| {
-        let all = semaphores(pid).into_iter();
-        all.filter(|(name, _)| name == "task")
-            .map(|(_, value)| value)
-            .sum::<u16>()
-    };
     let observer = Observer::start(&[]);
     crate::harness::shows_live(&observer, &mut target);
     assert_eq!(dump(target.pid())["totals"]["tasks"], 101);
     eventually("nothing asks for tasks", || {
-        match task_semaphore(target.pid()) {
+        match asked_for_tasks(target.pid()) {
             0 => Ok(()),
             armed => Err(format!("{armed}")),
         }
@@ -275,6 +269,30 @@ fn a_process_that_is_stopped_is_said_and_not_waited_for() {
     // SAFETY: `kill` takes no pointers; the child is not reaped yet, so the id is its.
     unsafe { libc::kill(pid, libc::SIGSTOP) };
     says_one_line(&run(&["--pid", &pid.to_string()]), 1, "does not answer");
+}
+
+#[test]
+fn a_process_that_ends_meanwhile_is_said() {
+    let mut target = Target::start(&[]);
+    // More than a monitor reports in the time that it takes to see that it was asked.
+    target.command("spawn 10 20000");
+    let pid = target.pid();
+    let dumping = std::thread::spawn(move || run(&["--pid", &pid.to_string()]));
+    eventually("it is asked for its tasks", || match asked_for_tasks(pid) {
+        0 => Err("not yet".to_owned()),
+        _ => Ok(()),
+    });
+    target.kill();
+    let output = dumping.join().expect("no panic");
+    says_one_line(&output, 1, "ended during the dump");
+}
+
+/// The semaphore of the probe `task`.
+fn asked_for_tasks(pid: u32) -> u16 {
+    let all = semaphores(pid).into_iter();
+    all.filter(|(name, _)| name == "task")
+        .map(|(_, value)| value)
+        .sum()
 }
 
 #[test]

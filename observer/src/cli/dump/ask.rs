@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use observer_ebpf_abi::{
     Loss, MonitorValue, RECORD_EXEC, RECORD_EXIT, RECORD_TASK, Record, SiteKey, incarnation_tgid,
 };
@@ -128,8 +128,12 @@ pub(super) fn ask(pid: u32, with_stacks: bool) -> anyhow::Result<Answer> {
     })
 }
 
+fn is_there(pid: u32) -> bool {
+    Path::new(&format!("/proc/{pid}")).exists()
+}
+
 fn find(pid: u32) -> anyhow::Result<Found> {
-    if !Path::new(&format!("/proc/{pid}")).exists() {
+    if !is_there(pid) {
         bail!("there is no process {pid}: `observer list` names those that can be dumped");
     }
     let found = Discovery::new()
@@ -301,7 +305,7 @@ impl Question<'_> {
             return Ok(());
         }
         match record.kind {
-            RECORD_EXIT | RECORD_EXEC => bail!("process {} ended during the dump", self.pid),
+            RECORD_EXIT | RECORD_EXEC => return Err(self.ended()),
             RECORD_TASK => {}
             _ => return Ok(()),
         }
@@ -345,6 +349,9 @@ impl Question<'_> {
         if waited < SILENCE {
             return Ok(false);
         }
+        if !is_there(self.pid) {
+            return Err(self.ended());
+        }
         let is_empty = self.monitor()?.is_some_and(|said| said.live == 0);
         if is_empty || waited < NO_ANSWER {
             return Ok(is_empty);
@@ -354,6 +361,10 @@ impl Question<'_> {
              pid namespace than the host's",
             self.pid
         )
+    }
+
+    fn ended(&self) -> anyhow::Error {
+        anyhow!("process {} ended during the dump", self.pid)
     }
 
     /// The sites of all tasks.
