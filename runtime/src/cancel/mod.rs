@@ -49,7 +49,7 @@ pub use until::Until;
 )]
 pub(crate) use until::Wait;
 
-use crate::task::{self, TaskId, TaskLocal, current as current_task, local::Entry};
+use crate::task::{self, TaskId, TaskLocal, local::Entry};
 use crate::time::Instant;
 
 /// The token that a task works under, and whose it is: an inherited one is its spawner's.
@@ -69,7 +69,7 @@ struct Owned {
 #[must_use]
 pub fn current() -> Token {
     let inherited = CURRENT.get();
-    let me = current_task().unwrap_or(TaskId::NONE);
+    let me = task::current_or_none();
     let above = match inherited {
         Some(owned) if owned.task == me => return owned.token,
         above => above.map(|owned| owned.token),
@@ -136,7 +136,7 @@ impl Token {
     pub fn run<R>(&self, inside: impl FnOnce() -> R) -> R {
         let owned = Owned {
             token: self.clone(),
-            task: current_task().unwrap_or(TaskId::NONE),
+            task: task::current_or_none(),
         };
         CURRENT.scope(owned, inside)
     }

@@ -41,7 +41,7 @@ pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{Builder, spawn};
 pub use unjoined::unjoined_panics;
 pub use wait::{Waiter, current, name, park, park_timeout, sleep, waiter, yield_now};
-pub(crate) use wait::{wake_from_poller, wake_from_timer};
+pub(crate) use wait::{current_or_none, wake_from_poller, wake_from_timer};
 pub use worker_pool::WorkerPool;
 
 /// The calling task's own token: `fresh` if it has none yet, or on a thread that runs no task.

@@ -158,6 +158,11 @@ pub fn current() -> Option<TaskId> {
     current::record().map(Record::id)
 }
 
+/// The same, or [`TaskId::NONE`].
+pub(crate) fn current_or_none() -> TaskId {
+    current().unwrap_or(TaskId::NONE)
+}
+
 /// The static name of the task that calls, if its builder gave one.
 #[must_use]
 pub fn name() -> Option<&'static str> {
@@ -331,7 +336,7 @@ fn fire_unpark(record: &'static Record) {
         0 => 0,
         since_ns => clock::monotonic_ns().saturating_sub(since_ns),
     };
-    let waker = current().unwrap_or(TaskId::NONE);
+    let waker = current_or_none();
     let (task, site) = (record.id().as_u64(), record.site().address());
     probe::unpark(task, site, parked_ns, waker.as_u64());
 }
