@@ -91,7 +91,9 @@ fn check_ends(accounts: &Accounts) {
         accounts.check(site.live == 0 && ended == site.spawned, || {
             format!("{}: {site:?}", site.site())
         });
-        accounts.check(site.cancelled == 0, || {
+        // The monitor's wish to trim a pool may come too late for a runtime to fulfil.
+        let is_ours = site.site().contains("examples/stress/");
+        accounts.check(!is_ours || site.cancelled == 0, || {
             format!("{}: tasks were given up", site.site())
         });
     }
