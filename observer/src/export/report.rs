@@ -289,3 +289,77 @@ impl ProcessReport {
 fn sum(counts: impl Iterator<Item = u64>) -> u64 {
     counts.fold(0, u64::saturating_add)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Detectors;
+    use crate::export::{Limits, ObserverView, Selection};
+    use crate::model::fixtures::{Builder, ID, learn, model, stall, text};
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn report() -> Report {
+        let mut model = model();
+        let builder = Builder::new().at(50 * SECOND).monitor(10);
+        let builder = builder
+            .ledger(1, [10, 3, 9, 4_096])
+            .ledger(2, [4, 1, 0, 512]);
+        let snapshot = builder.parked(1, 2, 5, 40 * SECOND).build();
+        model.record(&stall(7, 2, 50 * SECOND, 40 * SECOND));
+        model.observe(50 * SECOND, &snapshot);
+        learn(&mut model, 1, &text("/root/shop/src/main.rs", 7));
+        learn(&mut model, 2, &text("/root/shop/src/main.rs", 9));
+        model.settle(50 * SECOND);
+        let detection = Detectors::default().look(50 * SECOND, 0, &model);
+        let mut selection = Selection::new(Limits {
+            max_sites: 1,
+            ..Limits::default()
+        });
+        selection.update(50 * SECOND, &model);
+        let observer = ObserverView {
+            processes: 1,
+            lost: vec![("ring", 3), ("torn", 0)],
+            unix_ms: 77,
+            ..ObserverView::default()
+        };
+        Report::of(&View::new(&model, &detection, &selection, observer))
+    }
+
+    #[test]
+    fn a_report_says_what_the_view_does_and_survives_the_way_through_json() {
+        let report = report();
+        assert_eq!((report.unix_ms, report.observer.processes), (77, 1));
+        let lost: Vec<_> = report.observer.lost.iter().collect();
+        assert_eq!(lost, [(&"ring".to_owned(), &3)], "zeros are left out");
+        let process = &report.processes[0];
+        assert_eq!((process.pid, process.process.as_str()), (ID.pid, "shop"));
+        assert_eq!((process.totals.live, process.totals.ended()), (10, 4));
+        assert_eq!(process.monitor.map(|said| said.workers), Some(2));
+        let site = &process.sites[0];
+        assert_eq!(site.site, "shop/src/main.rs:7:5");
+        assert_eq!(
+            (site.counts.live, site.counts.growths, site.stack_bytes),
+            (7, 9, 4_096)
+        );
+        assert_eq!(process.other.map(|other| other.live), Some(3));
+        let stalled = &process.stalled[0];
+        assert_eq!((stalled.reason.as_str(), stalled.tasks), ("mutex", 5));
+        assert!((stalled.oldest_seconds - 40.0).abs() < 1e-9);
+        assert_eq!((process.stuck(), process.stalled_tasks()), (1, 5));
+        assert_eq!(report.findings[0].detector, "stuck");
+        let json = serde_json::to_string(&report).expect("JSON");
+        assert_eq!(
+            serde_json::from_str::<Report>(&json).expect("a report"),
+            report
+        );
+    }
+
+    #[test]
+    fn what_another_version_says_more_or_less_is_no_error() {
+        let json = r#"{"version":2,"new":[1],"processes":[{"pid":7,"sites":[{"new":1}]}]}"#;
+        let report: Report = serde_json::from_str(json).expect("a report");
+        assert_eq!((report.version, report.processes[0].pid), (2, 7));
+        assert_eq!(report.processes[0].sites[0], SiteReport::default());
+    }
+}

@@ -169,7 +169,7 @@ mod tests {
     fn a_rate_is_that_of_the_last_five_seconds() {
         let mut history = History::default();
         for second in 0..20 {
-            let spawned = if second < 10 { 0 } else { (second - 9) * 100 };
+            let spawned = if second < 14 { 0 } else { (second - 13) * 100 };
             history.take(&report(second * 1_000, spawned, spawned / 2));
         }
         let expected = Rates {

@@ -124,10 +124,11 @@ fn what_began_before_the_trace_is_not_drawn_and_ends_nothing_else() {
             event(10, 70, 1, PARK),
             event(11, 70, 2, RUN),
             event(12, 70, 3, EXIT),
+            event(15, 70, 2, PARK),
         ],
         0,
     );
-    assert_eq!(slices(&trace), BTreeMap::from([(70, vec![(11.0, 12.0)])]));
+    assert_eq!(slices(&trace), BTreeMap::from([(70, vec![(11.0, 15.0)])]));
 }
 
 #[test]
