@@ -92,7 +92,7 @@
 //! as cancelled, and reported by site ([`Finished::leftover`]).
 
 // Under loom and Miri threads stand in for switched stacks; what only those need is unused there.
-#![cfg_attr(any(loom, miri), allow(dead_code))]
+#![cfg_attr(any(loom, miri, stand_in), allow(dead_code))]
 
 mod builder;
 pub mod cancel;

@@ -59,42 +59,42 @@
 //!   `headroom::prepare_buffer`: the kernel answers `EFAULT` where user code would have faulted.
 //! * Code that runs with SIGSEGV blocked runs in [`with_open_stack`].
 
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod cache;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod fault;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod growth;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod guard;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod headroom;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod layout;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod overflow;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod owned;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod pool;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod slab;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod slot;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod totals;
 #[cfg(not(any(miri, loom)))]
 mod walk;
 
-#[cfg(any(miri, loom))]
+#[cfg(any(miri, loom, stand_in))]
 mod stand_in;
 
-#[cfg(all(test, not(any(miri, loom))))]
+#[cfg(all(test, not(any(miri, loom, stand_in))))]
 mod tests;
 
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 pub use headroom::with_open_stack;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 pub(crate) use {
     cache::StackCache,
     fault::{install_worker_handler, watch_signal_handlers},
@@ -106,9 +106,9 @@ pub(crate) use {
     walk::frames,
 };
 
-#[cfg(any(miri, loom))]
+#[cfg(any(miri, loom, stand_in))]
 pub use stand_in::with_open_stack;
-#[cfg(any(miri, loom))]
+#[cfg(any(miri, loom, stand_in))]
 pub(crate) use stand_in::{
     Stack, StackCache, Window, abort_with, ensure_headroom, frames, give_back,
     install_worker_handler, set_fixed, totals, watch_signal_handlers,
@@ -120,7 +120,7 @@ use crate::site::Site;
 /// task.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(
-    any(miri, loom),
+    any(miri, loom, stand_in),
     allow(dead_code, reason = "nothing grows in the stand-in")
 )]
 pub(crate) struct StackOwner {
@@ -133,7 +133,7 @@ pub(crate) struct StackOwner {
 /// Why a task can have no stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(
-    any(miri, loom),
+    any(miri, loom, stand_in),
     allow(dead_code, reason = "the stand-in has no memory to want")
 )]
 pub(crate) enum StackError {

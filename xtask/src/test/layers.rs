@@ -10,15 +10,18 @@ use std::path::PathBuf;
 use super::Options;
 use super::outcome::{Counts, Verdict};
 use super::prepare::{Prepared, Programs, missing_programs};
-use super::{deploy, vm};
+use super::{deploy, sanitize, vm};
 use crate::build::OBJECT_VARIABLE;
 use crate::command::Invocation;
 use crate::runner::{self, Show};
+use crate::stress;
 use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// Exploring more preemptions than this finds little and costs much.
 const LOOM_PREEMPTIONS: &str = "3";
+/// Random programs of the layer `stress`: some ten seconds.
+const STRESS_PROGRAMS: u32 = 2_000;
 /// Tests read clocks; task records and sites live for ever by design, and a task's worker is
 /// found through an address that was exposed.
 const MIRI_FLAGS: &str =
@@ -153,6 +156,34 @@ impl<'a> Run<'a> {
             ),
             ("miri-runtime", call(&["--package", "runtime", "--lib"])),
         ])
+    }
+
+    /// A fixed number of random programs; others at every run.
+    pub fn stress(&self) -> Result<Verdict> {
+        let programs = ["--programs".to_owned(), STRESS_PROGRAMS.to_string()];
+        let finished = stress::programs(self.workspace, &programs)?;
+        // One test, however many programs.
+        let success = finished.status.success();
+        let counts = Counts {
+            passed: success.into(),
+            failed: (!success).into(),
+            ignored: 0,
+        };
+        Ok(if success {
+            Verdict::Passed(counts)
+        } else {
+            Verdict::Failed(counts)
+        })
+    }
+
+    /// The runtime's tests with the thread sanitizer.
+    pub fn sanitize(&self) -> Result<Verdict> {
+        let nightly = match toolchain::with_source(self.workspace, self.options.setup.no_install) {
+            Ok(nightly) => nightly,
+            Err(error) => return Ok(Verdict::CannotRun(format!("{error:#}"))),
+        };
+        let thread = self.with_test_arguments(sanitize::thread(self.workspace, &nightly));
+        self.all(&[("sanitize-thread", thread)])
     }
 
     /// The observer's tests against the real kernel.
