@@ -350,7 +350,8 @@ pub(super) fn leave(record: &'static Record) {
     // SAFETY: the task runs here, on its own stack.
     let suspender = unsafe { record.suspender() };
     suspender.ensure_headroom();
-    // SAFETY: as above, and it is not unwinding: the callers looked, or never let it go on.
+    // SAFETY: as above, and it is not unwinding: the callers looked, or never let it go on, or are
+    // resumed at once (`Request::Pin`).
     unsafe { suspender.suspend(&record.registers) }
     #[cfg(feature = "tracing")]
     tracing::enter_all(record, spans);
