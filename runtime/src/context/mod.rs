@@ -31,6 +31,8 @@ use crate::sys::registers::Registers;
 mod switch;
 #[cfg(any(miri, loom, stand_in))]
 mod thread_backed;
+#[cfg(not(any(miri, loom, stand_in)))]
+mod told;
 
 #[cfg(all(test, not(loom)))]
 mod tests;

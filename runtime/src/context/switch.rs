@@ -1,7 +1,7 @@
 //! The switch with corosensei: a resume and a suspension save and load the callee-saved
 //! registers, nothing else.
 
-use super::{RegisterCell, Switch};
+use super::{RegisterCell, Switch, told};
 use crate::stack::{self, Stack, Window};
 use crate::sys::registers;
 use corosensei::stack::StackPointer;
@@ -20,6 +20,8 @@ thread_local! {
 /// never used again.
 pub(crate) struct Context {
     coroutine: ManuallyDrop<Coroutine<(), (), (), Stack>>,
+    #[cfg(address_sanitizer)]
+    bounds: (usize, usize),
 }
 
 // SAFETY: the creator of a context promises that its body may continue on another thread (see
@@ -66,12 +68,18 @@ impl Context {
         F: FnOnce(Suspender) + Send + 'static,
     {
         let window = stack.window();
+        #[cfg(address_sanitizer)]
+        let bounds = (stack.bottom(), stack.top());
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<(), ()>, ()| {
+            told::arrive_at_task();
             let unwound = AbortOnUnwind;
             body(Suspender { yielder, window });
             std::mem::forget(unwound);
+            told::leave_for_worker();
         });
         Self {
+            #[cfg(address_sanitizer)]
+            bounds,
             coroutine: ManuallyDrop::new(coroutine),
         }
     }
@@ -83,7 +91,11 @@ impl Context {
     /// If the body has returned before.
     #[inline]
     pub(crate) fn resume(&mut self) -> Switch {
-        match self.coroutine.resume(()) {
+        #[cfg(address_sanitizer)]
+        told::leave_for_task(self.bounds.0, self.bounds.1);
+        let result = self.coroutine.resume(());
+        told::back_at_worker();
+        match result {
             CoroutineResult::Yield(()) => Switch::Suspended,
             CoroutineResult::Return(()) => Switch::Finished,
         }
@@ -131,7 +143,9 @@ impl Suspender {
         // SAFETY: the body runs, so the root of its stack is alive.
         let yielder = unsafe { &*self.yielder };
         registers.store(registers::capture());
+        told::leave_for_worker();
         yielder.suspend(());
+        told::arrive_at_task();
     }
 
     /// Makes sure that the body has 8 KiB of open stack below it; see

@@ -176,14 +176,17 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The runtime's tests with the thread sanitizer.
+    /// The runtime's tests with each of two sanitizers.
     pub fn sanitize(&self) -> Result<Verdict> {
         let nightly = match toolchain::with_source(self.workspace, self.options.setup.no_install) {
             Ok(nightly) => nightly,
             Err(error) => return Ok(Verdict::CannotRun(format!("{error:#}"))),
         };
         let thread = self.with_test_arguments(sanitize::thread(self.workspace, &nightly));
-        self.all(&[("sanitize-thread", thread)])
+        let address = self
+            .with_test_arguments(sanitize::address(self.workspace, &nightly))
+            .args(sanitize::skipped_on_stacks());
+        self.all(&[("sanitize-thread", thread), ("sanitize-address", address)])
     }
 
     /// The observer's tests against the real kernel.

@@ -49,7 +49,7 @@ pub enum Layer {
     Miri,
     /// Random programs over all primitives of the runtime, in release.
     Stress,
-    /// The runtime under the thread sanitizer.
+    /// The runtime under the thread sanitizer and the address sanitizer.
     Sanitize,
     /// The kernel programs loaded and attached on this kernel.
     Kernel,
