@@ -1,6 +1,5 @@
 //! The kernel programs: one entry point per probe, in table order, and two that follow
-//! processes; the event probes have a second one each, for a trace. `task`, which only a dump arms,
-//! has none yet.
+//! processes; the event probes have a second one each, for a trace.
 //!
 //! The observer's `attach` stage loads the object and links `on_<probe>` to the probe's sites.
 //! An entry point names its probe and its handler, nothing else; handlers never loop, and
@@ -66,6 +65,7 @@ entry_points! {
     on_unstall: Unstall => stall::unstall,
     on_pool: Pool => ledger::pool,
     on_monitor: Monitor => ledger::monitor,
+    on_task: Task => stall::task,
 }
 
 macro_rules! trace_entry_points {

@@ -34,7 +34,7 @@ use tokio::task::block_in_place;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::attach::{Kernel, LoadError, LoadOptions};
-use crate::collect::{Collector, ProgramLog, Ring, Snapshot};
+use crate::collect::{Collector, Orphans, ProgramLog, Ring, Snapshot};
 use crate::config::Settings;
 use crate::detect::{Detection, Detectors};
 use crate::export::{
@@ -42,9 +42,10 @@ use crate::export::{
 };
 use crate::health::Health;
 use crate::kubernetes::PodNames;
-use crate::model::{Model, Orphans};
+use crate::model::Model;
 use crate::sys::clock;
 use attachments::Attachments;
+use costs::ProbeSeconds;
 use event_hits::{EventHits, event_hit_ns};
 use histories::Histories;
 use losses::Losses;
@@ -181,6 +182,7 @@ impl Signals {
 struct Pipeline {
     targets: Targets,
     event_hits: EventHits,
+    probe_seconds: ProbeSeconds,
     collector: Collector,
     model: Model,
     orphans: Orphans,
@@ -216,6 +218,7 @@ impl Pipeline {
                 Attachments::new(kernel, settings.mode, settings.governor_share),
             ),
             event_hits: EventHits::default(),
+            probe_seconds: ProbeSeconds::default(),
             model: Model::new(),
             orphans: Orphans::default(),
             detectors: Detectors::new(settings.detectors).allowing(settings.allowances),
@@ -411,11 +414,12 @@ impl Pipeline {
         self.losses.rechecks = self.targets.rechecks_left_out();
         ObserverView {
             processes: self.targets.watched() as u64,
+            unattached: self.targets.unattached() as u64,
             attach_errors: self.targets.errors(),
             attach_times: self.targets.attachments().times().clone(),
             governor_state: self.targets.attachments().governor_state(),
             lost: self.losses.by_cause(&snapshot),
-            probe_seconds: costs::probe_seconds(&snapshot.costs),
+            probe_seconds: self.probe_seconds.look(&snapshot.costs),
             maps: snapshot.map_entries,
             sites_dropped: self.selection.sites_dropped(),
             unix_ms: (clock::boot_ns() + clock::unix_offset_ns()) / 1_000_000,

@@ -22,7 +22,7 @@
 //!
 //! [`Runtime::run`] starts it, [`Builder`] has the settings; [`spawn`] and
 //! [`task::Builder`] make tasks, [`JoinHandle`] waits for them, [`Handle`] spawns from threads
-//! outside. [`chan`] and [`sync`] connect tasks; [`park`] and [`task::waiter`] are what they are
+//! outside. [`introspect`] says what they do. [`chan`] and [`sync`] connect tasks; [`park`] and [`task::waiter`] are what they are
 //! built from.
 //!
 //! # What safe code may do across a park
@@ -44,8 +44,8 @@
 //!   uses it before and after a park, put each use into a function of its own that is
 //!   `#[inline(never)]`. Values that are not `Send` because they point to
 //!   their thread's own state are the same case: no handle of a library that keeps its
-//!   context in a thread-local lives across a park. A thread-local read before a park and one
-//!   read after it may be two variables; nested parks inside `thread_local!` destructors and
+//!   context in a thread-local lives across a park, but in a task that is pinned. A thread-local
+//!   read before a park and one read after it may be two variables; nested parks inside `thread_local!` destructors and
 //!   initialisers are covered by the same rule.
 //! * **Guards of re-entrant locks must not be kept across a park**: above all
 //!   [`StdoutLock`](std::io::StdoutLock) and [`StderrLock`](std::io::StderrLock), which belong to
@@ -79,28 +79,40 @@
 //! task and its site, as a thread's overflow does. Code that cannot grow a stack where it runs,
 //! such as `posix_spawn`, goes through [`with_stack`].
 //!
+//! # Features
+//!
+//! None is on by default. `tracing`: spans that stay with their task (the module `tracing`).
+//! `symbols`: the names of functions in [`introspect::Stack`].
+//!
 //! # The end
 //!
-//! When the main function returns, workers stop at their next scheduling point. Tasks that are
-//! alive then are dropped if they never ran, else abandoned: never unwound, never freed, counted
+//! When the main function returns, the other tasks are told to stop and given time for it, if the
+//! builder says so ([`Builder::grace`]). Then workers stop at their next scheduling point. Tasks that
+//! are alive then are dropped if they never ran, else abandoned: never unwound, never freed, counted
 //! as cancelled, and reported by site ([`Finished::leftover`]).
 
 // Under loom and Miri threads stand in for switched stacks; what only those need is unused there.
-#![cfg_attr(any(loom, miri), allow(dead_code))]
+#![cfg_attr(any(loom, miri, stand_in), allow(dead_code))]
 
 mod builder;
 pub mod cancel;
 pub mod chan;
 mod context;
+pub mod future;
 pub mod introspect;
 mod ledger;
 mod monitor;
+#[cfg(not(any(miri, loom)))]
+pub mod net;
+mod netpoll;
 pub mod pool;
 mod primitive;
 mod probe;
 #[cfg(all(test, shuttle))]
 mod programs;
 mod sched;
+#[cfg(not(any(miri, loom)))]
+pub mod signal;
 mod site;
 mod stack;
 pub mod sync;
@@ -108,6 +120,8 @@ mod sys;
 pub mod task;
 pub mod test;
 pub mod time;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -116,6 +130,7 @@ pub use builder::{Builder, Finished, Leftover, RunError, Runtime};
 pub use pool::Pool;
 pub use runtime_abi::Reason;
 pub use sched::handle::Handle;
+pub use site::Site;
 pub use stack::with_open_stack as with_stack;
 pub use task::{
     JoinError, JoinHandle, TaskId, blocking, park, park_timeout, sleep, spawn, yield_now,

@@ -16,7 +16,9 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use crate::primitive::static_atomic::{AtomicU64, Ordering};
 use crate::primitive::static_sync::{Arc, Mutex};
 use crate::primitive::thread;
-use crate::{Builder, Handle, Reason, TaskId, chan, park_timeout, sleep, spawn, sync, yield_now};
+use crate::{
+    Builder, Handle, Reason, TaskId, chan, park_timeout, sleep, spawn, sync, task, yield_now,
+};
 
 /// Schedules of each program by each scheduler.
 const SCHEDULES: usize = 1_000;
@@ -104,6 +106,36 @@ fn shuttle_a_mutex_and_its_condvar_lose_no_turn() {
             .collect();
         tasks.into_iter().for_each(|task| task.join().unwrap());
         assert_eq!(*turns.0.lock().unwrap(), 6);
+    });
+}
+
+/// The pinned task's thread, its wakers and the other worker hand the task to each other.
+#[test]
+fn shuttle_a_pinned_task_gets_every_wake_up_and_every_turn() {
+    explore(2, || {
+        let (to, inbox) = chan::bounded(1);
+        let (back, answers) = chan::bounded(1);
+        let pinned = task::spawn_pinned(move || {
+            for number in inbox.iter() {
+                yield_now();
+                back.send(number + 1).unwrap();
+                park_timeout(
+                    Reason::Other,
+                    0,
+                    TaskId::NONE,
+                    Duration::from_millis(choose(1)),
+                );
+            }
+        });
+        let other = spawn(|| (0..3).for_each(|_| yield_now()));
+        for number in 0..3_u64 {
+            to.send(number).unwrap();
+            pinned.id().unpark();
+            assert_eq!(answers.recv(), Ok(number + 1));
+        }
+        drop(to);
+        other.join().unwrap();
+        pinned.join().unwrap();
     });
 }
 

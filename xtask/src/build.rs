@@ -128,6 +128,28 @@ pub fn examples(workspace: &Workspace, names: &[&str]) -> Result<PathBuf> {
     Ok(workspace.release("examples"))
 }
 
+/// Builds the target program as unlike its usual build as can be, and returns its path: linked
+/// statically, at a fixed address, with frame pointers. Stacks are read of both.
+pub fn static_target(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.target.join("static");
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let flags = [
+        "-Cforce-frame-pointers=yes",
+        "-Crelocation-model=static",
+        "-Ctarget-feature=+crt-static",
+    ];
+    let call = Invocation::cargo()
+        .args(["build", "--release", "--package", "runtime"])
+        // With a target named, the flags are not those of build scripts.
+        .args(["--example", "target", "--target", &target])
+        .env("CARGO_TARGET_DIR", &folder)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
+        .folder(&workspace.root);
+    let say = "building the target program statically, with frame pointers";
+    Step::new(say, "build-static", vec![call]).perform(workspace)?;
+    Ok(folder.join(target).join("release/examples/target"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

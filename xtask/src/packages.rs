@@ -1,9 +1,9 @@
 //! The distribution's packages: which are missing, and the step that installs them.
 //!
-//! Only apt is known. Prometheus is not installed but unpacked under `target/tools`, because its
-//! package starts a service on port 9090 and the tests need nothing but the two programs.
+//! Only apt is known. Prometheus and Alertmanager are not installed but unpacked under
+//! `target/tools`, because their packages start services and the tests need nothing but the programs.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 
 use crate::command::Invocation;
@@ -22,13 +22,14 @@ const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
-const TEST_PROGRAMS: [Need; 6] = [
+const TEST_PROGRAMS: [Need; 7] = [
     need("cc", "gcc"),
     need("readelf", "binutils"),
     need("strip", "binutils"),
     need("gdb", "gdb"),
     need("bpftrace", "bpftrace"),
     need("tmux", "tmux"),
+    need("go", "golang-go"),
 ];
 
 /// What the layer `deploy` needs beside them: a builder of images, one who unpacks them, a runtime
@@ -47,6 +48,10 @@ pub const VM_PROGRAMS: [Need; 2] = [
     need("qemu-system-x86_64", "qemu-system-x86"),
     need("busybox", "busybox-static"),
 ];
+
+/// Prometheus and what belongs to it, by the packages of the same names; promtool is Prometheus'.
+const PROMETHEUS_PROGRAMS: [&str; 3] = ["prometheus", "promtool", "prometheus-alertmanager"];
+const PROMETHEUS_PACKAGES: [&str; 2] = ["prometheus", "prometheus-alertmanager"];
 
 /// Whether apt manages this machine.
 pub fn has_apt() -> bool {
@@ -98,24 +103,24 @@ fn missing<'a>(
     packages
 }
 
-/// The folder that holds `prometheus` and `promtool`, `None` where they are on the path already.
+/// The folder that holds Prometheus' programs, `None` where they are on the path already.
 pub fn prometheus_folder(workspace: &Workspace) -> Option<PathBuf> {
-    let on_path = ["prometheus", "promtool"]
+    let on_path = PROMETHEUS_PROGRAMS
         .iter()
         .all(|name| runner::find_program(name).is_some());
     (!on_path).then(|| workspace.tools().join("prometheus/usr/bin"))
 }
 
-/// Whether `prometheus` or `promtool` is neither on the path nor unpacked yet.
+/// Whether one of Prometheus' programs is neither on the path nor unpacked yet.
 fn lacks_prometheus(workspace: &Workspace) -> bool {
     prometheus_folder(workspace).is_some_and(|folder| {
-        ["prometheus", "promtool"]
+        PROMETHEUS_PROGRAMS
             .iter()
             .any(|name| !runner::is_executable(&folder.join(name)))
     })
 }
 
-/// Unpacks `prometheus` and `promtool`.
+/// Unpacks Prometheus' programs.
 fn unpack_prometheus(workspace: &Workspace, privilege: Privilege) -> Result<()> {
     let into = workspace.tools().join("prometheus");
     let download = workspace.tools().join("prometheus-download");
@@ -142,29 +147,39 @@ fn lists_step(privilege: Privilege) -> Option<Step> {
 
 fn prometheus_step(download: &Path) -> Step {
     let call = Invocation::new("apt-get")
-        .args(["download", "prometheus"])
+        .arg("download")
+        .args(PROMETHEUS_PACKAGES)
         .folder(download);
-    let say = "downloading Prometheus and promtool (for the end-to-end tests; not installed)";
+    let say = "downloading Prometheus and Alertmanager (for the end-to-end tests; not installed)";
     Step::new(say, "prometheus", vec![call])
 }
 
-fn unpack_step(package: &Path, into: &Path) -> Step {
-    let call = Invocation::new("dpkg-deb")
-        .arg("--extract")
-        .arg(package)
-        .arg(into);
+fn unpack_step(packages: &[PathBuf], into: &Path) -> Step {
+    let unpack = |package: &PathBuf| {
+        Invocation::new("dpkg-deb")
+            .arg("--extract")
+            .arg(package)
+            .arg(into)
+    };
     Step::new(
         "unpacking them under target/tools",
         "prometheus-unpack",
-        vec![call],
+        packages.iter().map(unpack).collect(),
     )
 }
 
-fn downloaded(folder: &Path) -> Result<PathBuf> {
-    std::fs::read_dir(folder)?
+fn downloaded(folder: &Path) -> Result<Vec<PathBuf>> {
+    let packages: Vec<_> = std::fs::read_dir(folder)?
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .context("apt-get download left no package")
+        .filter(|path| path.extension().is_some_and(|extension| extension == "deb"))
+        .collect();
+    let complete = packages.len() == PROMETHEUS_PACKAGES.len();
+    ensure!(
+        complete,
+        "apt-get download left {} packages",
+        packages.len()
+    );
+    Ok(packages)
 }
 
 /// Installs what the tests miss, or says what to install; `extra` is what only the chosen layers
@@ -192,7 +207,8 @@ pub fn prepare_for_tests(
     }
     if lacks_prometheus(workspace) {
         if !install || !has_apt() {
-            println!("missing for the tests: prometheus and promtool on the search path");
+            let programs = PROMETHEUS_PROGRAMS.join(", ");
+            println!("missing for the tests: {programs} on the search path");
         } else if let Err(error) = unpack_prometheus(workspace, privilege) {
             plan::say(&format!("no Prometheus: {error:#}"));
         }
@@ -209,7 +225,7 @@ mod tests {
         let missing = |has: fn(&str) -> bool| missing(&TEST_PROGRAMS, has);
         assert_eq!(
             missing(|_| false),
-            ["gcc", "binutils", "gdb", "bpftrace", "tmux"]
+            ["gcc", "binutils", "gdb", "bpftrace", "tmux", "golang-go"]
         );
         assert_eq!(missing(|program| program != "strip"), ["binutils"]);
         assert!(missing(|_| true).is_empty());
@@ -225,7 +241,7 @@ mod tests {
         };
         assert!(lacks_prometheus(&workspace));
         std::fs::create_dir_all(&unpacked).unwrap();
-        for name in ["prometheus", "promtool"] {
+        for name in PROMETHEUS_PROGRAMS {
             std::os::unix::fs::symlink("/bin/sh", unpacked.join(name)).unwrap();
         }
         assert!(!lacks_prometheus(&workspace));

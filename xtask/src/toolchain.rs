@@ -226,6 +226,30 @@ pub fn miri(workspace: &Workspace, no_install: bool) -> Result<String> {
     Ok(nightly)
 }
 
+/// The nightly that can build the standard library anew, with the source added where it is missing.
+pub fn with_source(workspace: &Workspace, no_install: bool) -> Result<String> {
+    let found = Found::look();
+    if let Some(nightly) = found.nightlies.iter().find(|nightly| nightly.usable()) {
+        return Ok(nightly.toolchain.clone());
+    }
+    let of_rustup = found.ways().into_iter().find_map(|way| match &way {
+        Way::AddSource(nightly) => Some((nightly.clone(), way.step(Privilege::None)?)),
+        Way::InstallNightly => Some((NIGHTLY.to_owned(), way.step(Privilege::None)?)),
+        Way::DistributionPackages => None,
+    });
+    let Some((nightly, step)) = of_rustup else {
+        bail!("sanitizers need rustup and a nightly: see https://rustup.rs");
+    };
+    if no_install {
+        bail!(
+            "a nightly with its source is missing; run: {}",
+            step.shell_line()
+        );
+    }
+    step.perform(workspace)?;
+    Ok(nightly)
+}
+
 fn miri_step(nightly: &str, installed: bool) -> Step {
     let mut calls = Vec::new();
     if !installed {

@@ -78,6 +78,19 @@ pub const fn incarnation_tgid(incarnation: u64) -> u32 {
     incarnation as u32 & INCARNATION_TGID_MASK
 }
 
+/// The boot time of the first hit in an incarnation, in nanoseconds, to about a microsecond.
+///
+/// ```
+/// use observer_ebpf_abi::{incarnation_first_ns, incarnation_of};
+///
+/// let first_ns = incarnation_first_ns(incarnation_of(4_711, 5_000_000_000));
+/// assert!(first_ns.abs_diff(5_000_000_000) < 1_024);
+/// ```
+#[must_use]
+pub const fn incarnation_first_ns(incarnation: u64) -> u64 {
+    (incarnation >> INCARNATION_TGID_BITS) << 10
+}
+
 /// Linux gives no thread group an id of more bits (`PID_MAX_LIMIT`).
 const INCARNATION_TGID_BITS: u32 = 22;
 const INCARNATION_TGID_MASK: u32 = (1 << INCARNATION_TGID_BITS) - 1;

@@ -12,6 +12,8 @@ pub const RECORD_EXIT: u32 = 3;
 /// Kind of a [`Record`]: a thread group, known or not, executed a new program.
 pub const RECORD_EXEC: u32 = 4;
 // 5 was a fork, of which nobody needed to hear: not to be used again.
+/// Kind of a [`Record`]: a `task` hit, of a dump.
+pub const RECORD_TASK: u32 = 6;
 
 /// One record of the ring. Fields that a kind does not have are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +45,11 @@ pub struct Record {
     pub sp: u64,
     /// The saved frame pointer.
     pub fp: u64,
+    /// What a task of a dump is doing, as sent.
+    pub state: u64,
 }
 
-plain! { Record = 96 }
+plain! { Record = 104 }
 
 impl Record {
     /// A record without fields.
@@ -63,6 +67,7 @@ impl Record {
         pc: 0,
         sp: 0,
         fp: 0,
+        state: 0,
     };
 }
 

@@ -125,6 +125,20 @@ impl Kernel {
         attached.inspect_err(|_| links.drop_events())
     }
 
+    /// Attaches one probe beside those that are, if the file has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kernel::attach`]; what was attached before stays so.
+    pub fn attach_also(
+        &self,
+        carrier: &Carrier,
+        probe: ProbeId,
+        links: &mut Links,
+    ) -> Result<(), AttachError> {
+        self.attach_probe(carrier, probe, links)
+    }
+
     /// What this kernel allows.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {

@@ -12,6 +12,8 @@ pub enum Mode {
     Events,
     /// `monitor` only: who is there and which schema it speaks, at a hit a second.
     Monitor,
+    /// `monitor`, and `task` for a dump: every task once each time that it is armed anew.
+    Dump,
     /// The event probes only, for a trace.
     Trace,
     /// `spawn` and `exit` only: who is alive, and who spawned it.
@@ -19,7 +21,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The mode's probes in table order. `task` is never among them: a dump arms it.
+    /// The mode's probes in table order.
     #[must_use]
     pub const fn probes(self) -> &'static [ProbeId] {
         const LEDGER: [ProbeId; 6] = [
@@ -56,6 +58,7 @@ impl Mode {
             Self::Ledger => &LEDGER,
             Self::Events => &EVENTS,
             Self::Monitor => &[ProbeId::Monitor],
+            Self::Dump => &[ProbeId::Monitor, ProbeId::Task],
             Self::Trace => &TRACE,
             Self::Lives => &[ProbeId::Spawn, ProbeId::Exit],
         }

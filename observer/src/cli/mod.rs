@@ -7,6 +7,7 @@
 
 pub mod check_config;
 pub mod doctor;
+pub mod dump;
 pub mod list;
 pub mod logging;
 pub mod output;
@@ -73,6 +74,8 @@ enum Command {
     List(list::Arguments),
     /// Print the USDT notes of an ELF file, of any provider.
     Probes(probes::Arguments),
+    /// Print the tasks of a process: what they wait for, and their stacks.
+    Dump(dump::Arguments),
     /// Say what this kernel, these privileges and this machine allow.
     Doctor(doctor::Arguments),
     /// Validate a configuration file.
@@ -111,6 +114,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Trace(arguments) => trace::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Probes(arguments) => probes::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
     }

@@ -14,7 +14,9 @@ const LEAST_WINDOW_NS: u64 = 1_000_000_000;
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Thresholds {
+    suspect_window: Option<Seconds>,
     leak_window: Option<Seconds>,
+    leak_suspect_tasks: Option<u64>,
     leak_tasks: Option<u64>,
     deadlock_rechecks: Option<u64>,
     pile_up_tasks: Option<u64>,
@@ -27,82 +29,43 @@ pub struct Thresholds {
     cache_growth_window: Option<Seconds>,
     level_tasks: Option<u64>,
     level_after: Option<Seconds>,
+    level_suspect_after: Option<Seconds>,
     level_panic_window: Option<Seconds>,
 }
 
 impl Thresholds {
     /// Puts what is set into the settings.
     pub(super) fn apply(&self, settings: &mut Settings) -> Result<(), InvalidValue> {
-        let counts = [
-            ("leak_tasks", self.leak_tasks, &mut settings.leak_tasks),
-            (
-                "deadlock_rechecks",
-                self.deadlock_rechecks,
-                &mut settings.deadlock_rechecks,
-            ),
-            (
-                "pile_up_tasks",
-                self.pile_up_tasks,
-                &mut settings.pile_up_tasks,
-            ),
-            (
-                "yield_storm_rate",
-                self.yield_storm_rate,
-                &mut settings.yield_storm_rate,
-            ),
-            (
-                "starvation_runnable",
-                self.starvation_runnable,
-                &mut settings.starvation_runnable,
-            ),
-            (
-                "cache_growth_bytes",
-                self.cache_growth_bytes,
-                &mut settings.cache_growth_bytes,
-            ),
-            ("level_tasks", self.level_tasks, &mut settings.level_tasks),
+        macro_rules! rows {
+            ($($key:ident => $setting:ident,)*) => {
+                [$((stringify!($key), self.$key, &mut settings.$setting)),*]
+            };
+        }
+        let counts = rows![
+            leak_suspect_tasks => leak_suspect_tasks,
+            leak_tasks => leak_tasks,
+            deadlock_rechecks => deadlock_rechecks,
+            pile_up_tasks => pile_up_tasks,
+            yield_storm_rate => yield_storm_rate,
+            starvation_runnable => starvation_runnable,
+            cache_growth_bytes => cache_growth_bytes,
+            level_tasks => level_tasks,
         ];
         for (key, set, setting) in counts {
             if let Some(count) = set {
                 *setting = super::at_least(key, count, 1)?;
             }
         }
-        let windows = [
-            (
-                "leak_window",
-                self.leak_window,
-                &mut settings.leak_window_ns,
-            ),
-            (
-                "pile_up_window",
-                self.pile_up_window,
-                &mut settings.pile_up_window_ns,
-            ),
-            (
-                "yield_storm_window",
-                self.yield_storm_window,
-                &mut settings.yield_storm_window_ns,
-            ),
-            (
-                "starvation_window",
-                self.starvation_window,
-                &mut settings.starvation_window_ns,
-            ),
-            (
-                "cache_growth_window",
-                self.cache_growth_window,
-                &mut settings.cache_growth_window_ns,
-            ),
-            (
-                "level_after",
-                self.level_after,
-                &mut settings.level_after_ns,
-            ),
-            (
-                "level_panic_window",
-                self.level_panic_window,
-                &mut settings.level_panic_window_ns,
-            ),
+        let windows = rows![
+            suspect_window => suspect_window_ns,
+            leak_window => leak_window_ns,
+            pile_up_window => pile_up_window_ns,
+            yield_storm_window => yield_storm_window_ns,
+            starvation_window => starvation_window_ns,
+            cache_growth_window => cache_growth_window_ns,
+            level_after => level_after_ns,
+            level_suspect_after => level_suspect_after_ns,
+            level_panic_window => level_panic_window_ns,
         ];
         for (key, set, setting) in windows {
             match set.map(Seconds::as_ns) {

@@ -152,3 +152,80 @@ fn an_owner_that_ended_after_the_park_may_have_let_go() {
     });
     assert_eq!(found(&looks), [0_usize; 0]);
 }
+
+/// Two tasks of two sites that wait for each other, for these reasons; what is found in the end.
+fn of_two_sites(reasons: [Reason; 2]) -> Finding {
+    let (mut model, mut detectors) = (model(), Detectors::default());
+    let looks = (0..12).map(|report| {
+        let now = (20 + 2 * report) * SECOND;
+        let tasks = [(SEVEN, EIGHT), (EIGHT, SEVEN)];
+        for (place, ((task, owner), reason)) in tasks.into_iter().zip(reasons).enumerate() {
+            model.record(&Record {
+                site: place as u64 + 1,
+                resource: 0x10 << place,
+                owner,
+                ..stall(task, reason.code(), now, now - 10 * SECOND)
+            });
+        }
+        let ledger = Builder::new().at(now).ledger(1, [1, 0, 0, 0]);
+        model.observe(now, &ledger.ledger(2, [1, 0, 0, 0]).build());
+        learn(&mut model, 1, &text("src/left.rs", 7));
+        learn(&mut model, 2, &text("src/right.rs", 9));
+        model.settle(now);
+        let findings = detectors.look(now, 0, &model).findings;
+        let mut deadlocks = findings
+            .into_iter()
+            .filter(|finding| finding.detector == Detector::Deadlock);
+        deadlocks.next()
+    });
+    looks.flatten().last().expect("it is found")
+}
+
+#[test]
+fn a_cycle_through_a_join_and_a_lock_is_confirmed_and_names_tasks_sites_and_resources() {
+    let finding = of_two_sites([Reason::Mutex, Reason::Join]);
+    assert_eq!(finding.state, State::Confirmed);
+    assert_eq!(
+        finding.summary,
+        "2 tasks spawned at src/left.rs:7:5 and src/right.rs:9:5 wait for each other (mutex)"
+    );
+    let tasks = finding.evidence["tasks"].as_array().expect("tasks");
+    let named = |task: &serde_json::Value| {
+        let text = |key: &str| task[key].as_str().unwrap_or_default().to_owned();
+        (
+            task["task"].as_u64(),
+            text("site"),
+            text("reason"),
+            text("resource"),
+        )
+    };
+    let expected = [
+        (SEVEN, "src/left.rs:7:5", "mutex", "0x10"),
+        (EIGHT, "src/right.rs:9:5", "join", "0x20"),
+    ];
+    let expected = expected.map(|(task, site, reason, resource)| {
+        (
+            Some(task),
+            site.to_owned(),
+            reason.to_owned(),
+            resource.to_owned(),
+        )
+    });
+    assert_eq!(tasks.iter().map(named).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_cycle_is_as_sure_as_the_least_sure_of_its_waits() {
+    for reason in [
+        Reason::ChanRecv,
+        Reason::ChanSend,
+        Reason::Semaphore,
+        Reason::WaitGroup,
+    ] {
+        let finding = of_two_sites([Reason::Mutex, reason]);
+        assert_eq!(finding.state, State::Suspected, "{}", reason.name());
+        assert_eq!(finding.severity, Severity::P2);
+    }
+    let finding = of_two_sites([Reason::Join, Reason::Rwlock]);
+    assert_eq!(finding.state, State::Confirmed);
+}

@@ -2,7 +2,8 @@
 //!
 //! - *live*: live tasks of a process, services not counted, above the level (5,000) for two
 //!   minutes (p2), or above twice the level for 15 s (p1): the water levels of
-//!   `deploy/prometheus/rules/levels.yaml`. Names the site with the most of them.
+//!   `deploy/prometheus/rules/levels.yaml`. Above the level for half a minute is *suspected*.
+//!   Names the site with the most of them.
 //! - *panicked*: a task panicked within the window (10 minutes), since we look. A panic is a
 //!   defect every time, and one that nobody joins is seen nowhere else.
 
@@ -24,8 +25,16 @@ const CRITICAL_PART: u64 = 8;
 #[derive(Debug, Default)]
 pub(super) struct Level {
     settings: Settings,
-    live: BTreeMap<Life, [Watch; 2]>,
+    live: BTreeMap<Life, Live>,
     panics: BTreeMap<(Life, usize), Panics>,
+}
+
+/// How long live tasks are above the level, by what follows from it.
+#[derive(Debug, Default)]
+struct Live {
+    suspect: Watch,
+    high: Watch,
+    critical: Watch,
 }
 
 #[derive(Debug, Default)]
@@ -52,25 +61,18 @@ impl Level {
     }
 
     fn look_at_live(&mut self, now_ns: u64, process: &Process) -> Option<Draft> {
-        let (level, after_ns) = (self.settings.level_tasks, self.settings.level_after_ns);
-        let tasks = || process.sites().iter().filter(|site| site.is_service());
-        let services: u64 = tasks().map(|site| site.counters().live()).sum();
+        let level = self.settings.level_tasks;
+        let services = process.sites().iter().filter(|site| site.is_service());
+        let services: u64 = services.map(|site| site.counters().live()).sum();
         let live = process.totals().live().saturating_sub(services);
-        let [high, critical] = self.live.entry(Life::of(process)).or_default();
-        let critical_ns = after_ns / CRITICAL_PART;
-        let is_high = high.look(now_ns, live, level, after_ns);
-        let is_critical = critical.look(now_ns, live, level.saturating_mul(2), critical_ns);
-        let (since_ns, severity) = match (is_critical, is_high) {
-            (Some(since_ns), _) => (since_ns, Severity::P1),
-            (None, Some(since_ns)) => (since_ns, Severity::P2),
-            (None, None) => return None,
-        };
+        let watches = self.live.entry(Life::of(process)).or_default();
+        let (state, severity, since_ns) = watches.look(now_ns, live, &self.settings)?;
         let ordinary = process.sites().iter().filter(|site| !site.is_service());
         let most = ordinary.max_by_key(|site| site.counters().live())?;
         let label = most.label();
         Some(Draft {
             detector: Detector::Level,
-            state: State::Confirmed,
+            state,
             severity,
             site: label.clone(),
             since_ns,
@@ -110,6 +112,28 @@ impl Detect for Level {
             .findings
             .extend(live.map(|draft| draft.of(process)));
         self.look_at_panics(now_ns, process, detection);
+    }
+}
+
+impl Live {
+    /// How sure it is that there are too many, how bad that is, and since when.
+    fn look(
+        &mut self,
+        now_ns: u64,
+        live: u64,
+        settings: &Settings,
+    ) -> Option<(State, Severity, u64)> {
+        let (level, after_ns) = (settings.level_tasks, settings.level_after_ns);
+        let suspect_ns = settings.level_suspect_after_ns;
+        let critical_ns = after_ns / CRITICAL_PART;
+        let suspect = self.suspect.look(now_ns, live, level, suspect_ns);
+        let high = self.high.look(now_ns, live, level, after_ns);
+        let twice = level.saturating_mul(2);
+        let critical = self.critical.look(now_ns, live, twice, critical_ns);
+        let found = |since_ns: Option<u64>, state, severity| Some((state, severity, since_ns?));
+        found(critical, State::Confirmed, Severity::P1)
+            .or(found(high, State::Confirmed, Severity::P2))
+            .or(found(suspect, State::Suspected, Severity::P2))
     }
 }
 

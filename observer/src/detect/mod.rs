@@ -12,8 +12,8 @@
 //! | `pile_up` | confirmed | p2 | tasks that queue up before one resource |
 //! | `yield_storm` | confirmed | p2 | tasks that yield in a loop instead of waiting |
 //! | `starvation` | confirmed | p2 | more to run than the workers can |
-//! | `cache_growth` | confirmed | p2 | object pools that keep more and more |
-//! | `level` | confirmed | p2, live tasks beyond twice the level p1 | too many live tasks, or panics |
+//! | `cache_growth` | confirmed, at first suspected | p2 | object pools that keep more and more |
+//! | `level` | confirmed, at first suspected | p2, live tasks beyond twice the level p1 | too many live tasks, or panics |
 
 mod allow;
 mod cache_growth;
@@ -28,6 +28,7 @@ mod leak;
 mod level;
 mod pile_up;
 mod recent;
+mod rise;
 mod settings;
 mod starvation;
 mod storm;

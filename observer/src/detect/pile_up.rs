@@ -5,16 +5,22 @@
 //! leak and nobody is stuck for ever; whoever sends them should wait instead. It is over when the
 //! floor has not risen for a window.
 //!
+//! Workers that wait for work at one channel are stalled there too, and more and more of them as
+//! the load falls. So tasks that wait for a *waiting* reason queue only if the site's live tasks
+//! become more as well, by half of what the queue does: those who come, not those who idle.
+//!
 //! What is confirmed is that they queue; why the resource is slow, its owner may tell.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use runtime_abi::Reason;
+use runtime_abi::{Class, Reason};
 use serde_json::json;
 
 use super::detectors::Detect;
 use super::finding::Draft;
-use super::trend::{Floors, Trend};
+use super::rise::{Gauge, Phase, Rise, Rising, Rule};
+use super::trend::Trend;
 use super::{Detection, Detector, Life, Settings, Severity, State};
 use crate::model::Process;
 
@@ -33,15 +39,9 @@ type Place = (usize, Reason, u64);
 
 #[derive(Debug, Default)]
 struct Queue {
-    length: Trend,
-    growing: Option<Growing>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Growing {
-    began_ns: u64,
-    seen_ns: u64,
-    floors: Floors,
+    length: Rise,
+    /// Live tasks of its site.
+    live: Trend,
 }
 
 /// Those who queue now.
@@ -73,46 +73,55 @@ impl Detect for PileUp {
         self.queues
             .retain(|(of, place), _| *of != life || waiting.contains_key(place));
         // Of several resources of one kind, the longest queue speaks for all.
-        let mut longest: BTreeMap<(usize, Reason), (Waiting, u64, Growing)> = BTreeMap::new();
+        let mut longest: BTreeMap<(usize, Reason), (Waiting, u64, Rising)> = BTreeMap::new();
         for (place, waiting) in waiting {
             let (site, reason, resource) = place;
             let queue = self.queues.entry((life, place)).or_default();
-            let Some(growing) = queue.look(now_ns, waiting.tasks, &self.settings) else {
+            let length = Gauge {
+                now_ns,
+                value: waiting.tasks,
+                counted: 0,
+            };
+            let live = process.sites()[site].counters().live();
+            let Some(rising) = queue.look(length, live, reason, &self.settings) else {
                 continue;
             };
             let known = longest.entry((site, reason));
-            let known = known.or_insert((waiting, resource, growing));
+            let known = known.or_insert((waiting, resource, rising));
             if known.0.tasks < waiting.tasks {
-                *known = (waiting, resource, growing);
+                *known = (waiting, resource, rising);
             }
         }
-        for ((site, reason), (waiting, resource, growing)) in longest {
+        for ((site, reason), (waiting, resource, rising)) in longest {
             let label = process.sites()[site].label().clone();
-            let draft = draft(label, reason, &waiting, resource, &growing);
+            let draft = draft(label, reason, &waiting, resource, &rising);
             detection.findings.push(draft.of(process));
         }
     }
 }
 
 impl Queue {
-    fn look(&mut self, now_ns: u64, tasks: u64, settings: &Settings) -> Option<Growing> {
+    fn look(
+        &mut self,
+        length: Gauge,
+        live: u64,
+        reason: Reason,
+        settings: &Settings,
+    ) -> Option<Rising> {
         let window_ns = settings.pile_up_window_ns;
-        self.length.push(now_ns, tasks, 0, window_ns);
-        let floors = self.length.floors()?;
-        let grows = tasks >= settings.pile_up_tasks && floors.is_growth(1, self.growing.is_some());
-        if grows {
-            let growing = self.growing.get_or_insert(Growing {
-                began_ns: now_ns,
-                seen_ns: now_ns,
-                floors,
-            });
-            growing.seen_ns = now_ns;
-            growing.floors = floors;
-        }
-        self.growing = self
-            .growing
-            .filter(|growing| now_ns.saturating_sub(growing.seen_ns) < window_ns);
-        self.growing
+        self.live.push(length.now_ns, live, 0, window_ns);
+        let live = self.live.floors();
+        let rule = Rule {
+            window_ns,
+            lasts_ns: 0,
+            patience_ns: window_ns,
+        };
+        self.length.look(length, rule, |floors, phase| {
+            let comes = live.is_some_and(|live| live.rise() >= floors.rise() / 2);
+            length.value >= settings.pile_up_tasks
+                && floors.is_growth(1, phase != Phase::New)
+                && (comes || reason.class() != Class::Waiting)
+        })
     }
 }
 
@@ -140,19 +149,19 @@ fn waiting(now_ns: u64, process: &Process) -> BTreeMap<Place, Waiting> {
 }
 
 fn draft(
-    site: std::sync::Arc<str>,
+    site: Arc<str>,
     reason: Reason,
     waiting: &Waiting,
     resource: u64,
-    growing: &Growing,
+    rising: &Rising,
 ) -> Draft {
     let (tasks, reason) = (waiting.tasks, reason.name());
     Draft {
         detector: Detector::PileUp,
         state: State::Confirmed,
         severity: Severity::P2,
-        since_ns: growing.began_ns,
-        last_seen_ns: growing.seen_ns,
+        since_ns: rising.began_ns,
+        last_seen_ns: rising.seen_ns,
         summary: format!(
             "{tasks} tasks spawned at {site} queue for one resource ({reason}), more and more"
         ),
@@ -160,7 +169,7 @@ fn draft(
         evidence: json!({
             "reason": reason,
             "waiting": tasks,
-            "floors": growing.floors.least,
+            "floors": rising.floors.least,
             "oldest_parked_seconds": waiting.oldest_ns as f64 / 1e9,
             "resource": format!("{resource:#x}"),
             "owner": waiting.owner.1,

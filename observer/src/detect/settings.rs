@@ -12,9 +12,16 @@ pub struct Settings {
     pub storm_growths: u64,
     /// That window.
     pub storm_window_ns: u64,
-    /// The window over which a leak's floor is taken. 1 min: longer than requests take and
-    /// bursts last. A leak is told after six.
+    /// The window of the early looks at leaks and pools, which are suspected after six and a part
+    /// of one. 7 s: with the 2 s until a site is known that is told within 50 s, and six are
+    /// longer than bursts take to be worked off, and than most jobs take to begin their parts.
+    pub suspect_window_ns: u64,
+    /// The window over which a leak's floor is taken by the late look. 1 min: longer than
+    /// requests take and bursts last. A leak is told after six.
     pub leak_window_ns: u64,
+    /// Tasks by which the floor must rise over three windows of the early look. 100: twice as
+    /// many as pools have of workers and connections, which are made one by one as well.
+    pub leak_suspect_tasks: u64,
     /// Tasks by which the floor must rise over three windows. 30: fewer are the jitter of a small
     /// service.
     pub leak_tasks: u64,
@@ -24,8 +31,9 @@ pub struct Settings {
     /// Tasks on one resource from which they may pile up. 50: more than pools have of workers
     /// and connections.
     pub pile_up_tasks: u64,
-    /// The window over which a queue's floor is taken. 10 s: a queue that outlasts four of them
-    /// is behind, not busy.
+    /// The window over which a queue's floor is taken. 5 s: only tasks that have waited for a
+    /// stall period (10 s) are in it, so a queue that grows over four windows is half a minute
+    /// behind, and not busy.
     pub pile_up_window_ns: u64,
     /// Yields a second of one site. 20,000: whoever yields to be polite does so every
     /// millisecond or so, and a loop manages millions.
@@ -37,8 +45,8 @@ pub struct Settings {
     pub starvation_runnable: u64,
     /// For how long, with every worker busy. 10 s: bursts are worked off by then.
     pub starvation_window_ns: u64,
-    /// Bytes by which the floor of what a pool retains must rise over three windows. 16 MiB:
-    /// less is no reason to look.
+    /// Bytes by which the floor of what a pool retains must rise over three windows, of either
+    /// look. 16 MiB: less is no reason to look.
     pub cache_growth_bytes: u64,
     /// The window of that floor. 1 min: a pool fills within a few.
     pub cache_growth_window_ns: u64,
@@ -46,6 +54,8 @@ pub struct Settings {
     pub level_tasks: u64,
     /// For how long. 2 min; above twice the level an eighth of it: memory goes quickly there.
     pub level_after_ns: u64,
+    /// For how long until it is suspected. 30 s: a burst is worked off by then.
+    pub level_suspect_after_ns: u64,
     /// For how long a panic is told. 10 min, as the alerts do.
     pub level_panic_window_ns: u64,
 }
@@ -56,11 +66,13 @@ impl Default for Settings {
             stuck_after_ns: 30 * SECOND,
             storm_growths: 100,
             storm_window_ns: SECOND,
+            suspect_window_ns: 7 * SECOND,
             leak_window_ns: 60 * SECOND,
+            leak_suspect_tasks: 100,
             leak_tasks: 30,
             deadlock_rechecks: 3,
             pile_up_tasks: 50,
-            pile_up_window_ns: 10 * SECOND,
+            pile_up_window_ns: 5 * SECOND,
             yield_storm_rate: 20_000,
             yield_storm_window_ns: 5 * SECOND,
             starvation_runnable: 8,
@@ -69,6 +81,7 @@ impl Default for Settings {
             cache_growth_window_ns: 60 * SECOND,
             level_tasks: 5_000,
             level_after_ns: 120 * SECOND,
+            level_suspect_after_ns: 30 * SECOND,
             level_panic_window_ns: 600 * SECOND,
         }
     }

@@ -107,6 +107,23 @@ impl Floors {
             && !self.is_explained()
     }
 
+    /// The floor has risen by `least_rise` at least, and from each window to the next by half of
+    /// the mean or more: what fills up slows down, and what comes in bursts stands still between
+    /// them.
+    pub(super) fn is_steady(&self, least_rise: u64) -> bool {
+        let steps = WINDOWS as u64 - 1;
+        let half_of_the_mean = self.rise().div_ceil(2 * steps);
+        let is_step = |pair: &[u64]| pair[0].saturating_sub(pair[1]) >= half_of_the_mean;
+        self.rise() >= least_rise.max(1) && self.least.windows(2).all(is_step)
+    }
+
+    /// What was counted over all windows.
+    pub(super) fn counted(&self) -> u64 {
+        self.counted
+            .iter()
+            .fold(0, |sum, of_window| sum.saturating_add(*of_window))
+    }
+
     fn is_explained(&self) -> bool {
         let (now, before) = (self.counted[0], self.counted[WINDOWS - 1]);
         let explained =
@@ -147,6 +164,26 @@ mod tests {
         let floors = floors(&values, |_| 1).expect("known");
         assert!(floors.is_growth(20, false), "{floors:?}");
         assert!(!floors.is_growth(40, false), "too little: {floors:?}");
+    }
+
+    #[test]
+    fn what_fills_up_more_and_more_slowly_is_not_steady() {
+        let line: Vec<u64> = (0..60).map(|now| 5 * now).collect();
+        let line = floors(&line, |_| 1).expect("known");
+        assert!(line.is_steady(150) && !line.is_steady(151), "{line:?}");
+        // A server whose tasks take 15 units of time, from its start on.
+        let filling = |now: u64| (1_000.0 * (1.0 - (-(now as f64) / 15.0).exp())) as u64;
+        let filling: Vec<u64> = (0..45).map(filling).collect();
+        let filling = floors(&filling, |_| 1).expect("known");
+        assert!(
+            !filling.is_steady(1) && filling.is_growth(1, false),
+            "{filling:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_counted_is_that_of_all_windows() {
+        assert_eq!(floors(&[5; 60], |_| 7).expect("known").counted(), 280);
     }
 
     #[test]

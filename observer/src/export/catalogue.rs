@@ -120,6 +120,8 @@ catalogue! {
         "1: the version of this observer.";
     PROCESSES "observer_processes" Observer Gauge []
         "Processes that carry the probes and are watched.";
+    PROCESSES_UNATTACHED "observer_processes_unattached" Observer Gauge []
+        "Those of them that could not be attached: nothing is seen of them.";
     ATTACH_ERRORS "observer_attach_errors_total" Observer Counter []
         "Processes or files that could not be examined or attached.";
     ATTACH_SECONDS "observer_attach_seconds" Observer Histogram []

@@ -5,6 +5,8 @@
 //! a series of a process that is gone from the model.
 
 mod catalogue;
+mod finding_dumps;
+mod finding_files;
 mod findings;
 mod http;
 mod metrics;
@@ -30,5 +32,5 @@ pub use report::{
 };
 pub use select::{Limits, Selection};
 pub use table::table;
-pub use time::unix_ms;
+pub use time::{rfc3339, unix_ms};
 pub use view::{AttachTimes, ObserverView, View};

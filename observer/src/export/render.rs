@@ -269,6 +269,8 @@ fn observer_series(
     let version = none.with(&[env!("CARGO_PKG_VERSION")]);
     families.add(&metric::BUILD_INFO, &version, 1.0);
     families.add(&metric::PROCESSES, &none, observer.processes as f64);
+    let unattached = observer.unattached as f64;
+    families.add(&metric::PROCESSES_UNATTACHED, &none, unattached);
     families.add(&metric::ATTACH_ERRORS, &none, observer.attach_errors as f64);
     let times = &observer.attach_times;
     families.add_histogram(

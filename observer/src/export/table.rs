@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::View;
 use super::view::{ProcessView, SiteView};
+use crate::detect::Finding;
 
 /// Sites shown per process.
 const MAX_ROWS: usize = 8;
@@ -27,15 +28,25 @@ pub fn table(view: &View) -> String {
         .iter()
         .for_each(|process| add_process(&mut text, process, width));
     for finding in &view.findings {
-        let (detector, severity) = (finding.detector.name(), finding.severity.name());
-        let (name, pid) = (&finding.process, finding.id.pid);
-        let _ = writeln!(
-            text,
-            "! {severity} {detector} {name} ({pid}): {}",
-            finding.summary
-        );
+        add_finding(&mut text, finding);
     }
     text
+}
+
+/// What is allowed has no exclamation mark, and says why.
+fn add_finding(text: &mut String, finding: &Finding) {
+    let (detector, severity) = (finding.detector.name(), finding.severity.name());
+    let (name, pid, state) = (&finding.process, finding.id.pid, finding.state.name());
+    let mark = if finding.allowed.is_some() { '-' } else { '!' };
+    let summary = &finding.summary;
+    let _ = write!(
+        text,
+        "{mark} {severity} {state} {detector} {name} ({pid}): {summary}"
+    );
+    if let Some(why) = &finding.allowed {
+        let _ = write!(text, " (allowed: {why})");
+    }
+    text.push('\n');
 }
 
 fn site_width(view: &View) -> usize {
@@ -118,4 +129,40 @@ fn cut_at_start(title: &str, width: usize) -> String {
     }
     let rest: String = title.chars().skip(length - (width - 3)).collect();
     format!("  …{}", &rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Detector, Severity, State};
+    use crate::discover::ProcessId;
+
+    #[test]
+    fn a_finding_says_how_sure_it_is_and_why_it_is_allowed() {
+        let mut finding = Finding {
+            detector: Detector::Leak,
+            state: State::Suspected,
+            severity: Severity::P2,
+            process: "shop".into(),
+            id: ProcessId {
+                pid: 77,
+                start_time: 0,
+            },
+            site: "src/main.rs:7:5".into(),
+            since_ns: 0,
+            last_seen_ns: 0,
+            summary: "tasks do not end".to_owned(),
+            evidence: serde_json::Value::Null,
+            allowed: None,
+        };
+        let line = |finding: &Finding| {
+            let mut text = String::new();
+            add_finding(&mut text, finding);
+            text
+        };
+        let said = "p2 suspected leak shop (77): tasks do not end";
+        assert_eq!(line(&finding), format!("! {said}\n"));
+        finding.allowed = Some("ticket 4711".into());
+        assert_eq!(line(&finding), format!("- {said} (allowed: ticket 4711)\n"));
+    }
 }

@@ -1,7 +1,8 @@
 //! Times for people: RFC 3339 in UTC.
 
 /// `2026-01-31T12:00:00.250Z` for nanoseconds since 1970.
-pub(super) fn rfc3339(unix_ns: u64) -> String {
+#[must_use]
+pub fn rfc3339(unix_ns: u64) -> String {
     let (seconds, ms) = (unix_ns / 1_000_000_000, unix_ns / 1_000_000 % 1_000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use observer_ebpf_abi::{HISTOGRAM_WAKE, Histogram, MonitorValue};
+use observer_ebpf_abi::{HISTOGRAM_WAKE, Histogram};
 use runtime_abi::Reason;
 
 use super::findings::FindingSeries;
 use super::pod::PodLabels;
 use super::select::{Chosen, Families, Selection};
-use crate::collect::MapUse;
+use crate::collect::{Gauges, MapUse};
 use crate::detect::{Detection, Finding, Storm};
 use crate::discover::ProcessId;
 use crate::kubernetes::PodNames;
@@ -33,6 +33,8 @@ pub struct View {
 pub struct ObserverView {
     /// Processes that carry the probes.
     pub processes: u64,
+    /// Those of them of which nothing is attached.
+    pub unattached: u64,
     /// What could not be examined or attached.
     pub attach_errors: u64,
     /// How long attaching took.
@@ -79,7 +81,7 @@ pub(super) struct ProcessView {
     pub(super) exe: Arc<str>,
     pub(super) container_id: Option<Arc<str>>,
     pub(super) pod: Option<PodLabels>,
-    pub(super) monitor: Option<MonitorValue>,
+    pub(super) monitor: Option<Gauges>,
     pub(super) totals: Counters,
     pub(super) stalls_unnamed: u64,
     pub(super) sites: Vec<SiteView>,

@@ -1,8 +1,6 @@
 //! One site record of a process: an address in the target and what was reported for it.
 
-use observer_ebpf_abi::{EventCounts, LedgerValue};
-
-use super::Counters;
+use crate::collect::{Counters, Ledger};
 
 /// First pause between two attempts to read a record; doubles up to 64 times this.
 const RETRY_NS: u64 = 250_000_000;
@@ -25,22 +23,18 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Takes a ledger value; a torn one changes nothing. `new` says that the first value of
-    /// this address counts from zero: it did not happen before we looked.
-    pub(super) fn set_ledger(&mut self, value: &LedgerValue, new: bool) {
-        if value.sequence != value.sequence_end {
-            return;
-        }
-        let counters = Counters::from(value);
+    /// Takes the counts. `new` says that the first ones of this address count from zero: they
+    /// did not happen before we looked.
+    pub(super) fn set_ledger(&mut self, ledger: &Ledger, new: bool) {
+        let counters = ledger.counters;
         self.baseline
             .get_or_insert(if new { Counters::default() } else { counters });
         self.ledger.raise(&counters);
-        // A sum of differences may be below zero for an instant.
-        self.stack_bytes = i64::try_from(value.stack_bytes).map_or(0, i64::unsigned_abs);
+        self.stack_bytes = ledger.stack_bytes;
     }
 
-    pub(super) fn set_events(&mut self, counts: &EventCounts) {
-        self.events.raise(&Counters::from(counts));
+    pub(super) fn set_events(&mut self, counters: &Counters) {
+        self.events.raise(counters);
     }
 
     /// The counts to be believed.

@@ -1,8 +1,9 @@
-//! What is known of every watched process: a pure function of snapshots, records, texts and
-//! time.
+//! What is known of every watched process: a pure function of what a source says, of texts and
+//! of time.
 //!
 //! The pipeline feeds a [`Model`] and reads its [`Process`]es; detectors and the exporter look
-//! at nothing else. Nothing here does I/O or asks for the time.
+//! at nothing else. Nothing here does I/O or asks for the time, and nothing here knows who the
+//! source is: [`Source`](crate::collect::Source) is all that it has to be.
 //!
 //! The rules it keeps:
 //!
@@ -18,7 +19,6 @@
 //!   but no ledger for three seconds is a runtime without one, and its events are counted.
 
 mod address;
-mod counters;
 mod file_name;
 mod incarnation;
 mod losses;
@@ -27,7 +27,6 @@ mod losses;
     reason = "the model is the noun of this stage"
 )]
 mod model;
-mod orphans;
 mod park;
 mod process;
 mod site;
@@ -36,11 +35,10 @@ mod stalls;
 #[cfg(test)]
 pub(crate) use model::fixtures;
 
-pub use counters::Counters;
+pub use crate::collect::Counters;
 pub use file_name::short_file_name;
 pub use losses::Losses;
 pub use model::{Meta, Model};
-pub use orphans::Orphans;
 pub use park::Stalled;
 pub use process::{Pool, Process};
 pub use site::{Site, label_of};

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use observer_ebpf_abi::{Record, SiteKey};
+use observer_ebpf_abi::SiteKey;
 
 use super::{Losses, Process};
-use crate::collect::{Snapshot, Text};
+use crate::collect::{Source, TellsOfTask, Text};
 use crate::discover::{Pod, ProcessId};
 
 /// Records that are read per step, over all processes.
@@ -67,45 +67,26 @@ impl Model {
         Some(process.incarnation()).filter(|incarnation| *incarnation != 0)
     }
 
-    /// Takes one record of the ring.
-    pub fn record(&mut self, record: &Record) {
-        if record.incarnation == 0 || record.site == 0 {
-            return;
-        }
-        if let Some(process) = self.processes.get_mut(&record.tgid)
-            && process.adopt(record.incarnation)
+    /// Takes what a source says of one task.
+    pub fn record(&mut self, record: &impl TellsOfTask) {
+        if let Some(report) = record.task_report()
+            && let Some(process) = self.processes.get_mut(&report.tgid)
+            && process.adopt(report.incarnation)
         {
-            process.record(record);
+            process.take_report(&report);
         }
     }
 
-    /// Takes a snapshot of the maps, read at boot time `now_ns`.
-    pub fn observe(&mut self, now_ns: u64, snapshot: &Snapshot) {
-        let pids = self.adopt_incarnations(snapshot);
-        let mut route = Route {
-            pids: &pids,
-            processes: &mut self.processes,
-        };
-        for (key, value) in &snapshot.ledgers {
-            route.to(key.incarnation, |process| process.set_ledger(key, value));
-        }
-        for (key, value) in &snapshot.parked {
-            route.to(key.incarnation, |process| process.set_parked(key, value));
-        }
-        for (key, value) in &snapshot.pools {
-            route.to(key.incarnation, |process| process.set_pool(key, value));
-        }
-        for (incarnation, value) in &snapshot.monitors {
-            route.to(*incarnation, |process| process.set_monitor(value));
-        }
-        for (key, counts) in &snapshot.counts {
-            route.to(key.incarnation, |process| process.set_events(key, counts));
-        }
-        for (key, histogram) in &snapshot.histograms {
-            route.to(key.incarnation, |process| {
-                process.set_histogram(key, histogram)
-            });
-        }
+    /// Takes what a source knows at boot time `now_ns`.
+    pub fn observe(&mut self, now_ns: u64, source: &impl Source) {
+        let pids = self.adopt_incarnations(source);
+        let processes = &mut self.processes;
+        source.facts(&mut |incarnation, fact| {
+            let pid = pids.get(&incarnation);
+            if let Some(process) = pid.and_then(|pid| processes.get_mut(pid)) {
+                process.take(&fact);
+            }
+        });
         self.settle(now_ns);
     }
 
@@ -123,7 +104,7 @@ impl Model {
         self.losses
     }
 
-    /// Thread groups of the last snapshot that hit a probe and are not watched.
+    /// Thread groups that the source has heard and are not watched.
     #[must_use]
     pub fn strangers(&self) -> &[u32] {
         &self.strangers
@@ -161,33 +142,18 @@ impl Model {
         self.processes.values()
     }
 
-    fn adopt_incarnations(&mut self, snapshot: &Snapshot) -> HashMap<u64, u32> {
+    fn adopt_incarnations(&mut self, source: &impl Source) -> HashMap<u64, u32> {
         self.strangers.clear();
-        let mut pids = HashMap::with_capacity(snapshot.processes.len());
-        for (tgid, kernel_side) in &snapshot.processes {
-            let process = self.processes.get_mut(tgid);
-            if process.is_some_and(|process| process.adopt(kernel_side.incarnation)) {
-                pids.insert(kernel_side.incarnation, *tgid);
+        let mut pids = HashMap::new();
+        source.lives(&mut |tgid, incarnation| {
+            let process = self.processes.get_mut(&tgid);
+            if process.is_some_and(|process| process.adopt(incarnation)) {
+                pids.insert(incarnation.number, tgid);
             } else {
-                self.strangers.push(*tgid);
+                self.strangers.push(tgid);
             }
-        }
+        });
         pids
-    }
-}
-
-/// Finds the process of an incarnation.
-struct Route<'a> {
-    pids: &'a HashMap<u64, u32>,
-    processes: &'a mut BTreeMap<u32, Process>,
-}
-
-impl Route<'_> {
-    fn to(&mut self, incarnation: u64, deliver: impl FnOnce(&mut Process)) {
-        let pid = self.pids.get(&incarnation);
-        if let Some(process) = pid.and_then(|pid| self.processes.get_mut(pid)) {
-            deliver(process);
-        }
     }
 }
 

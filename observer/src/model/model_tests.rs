@@ -1,5 +1,6 @@
 //! What the model promises, on hand-made snapshots.
 
+use crate::collect::Snapshot;
 use observer_ebpf_abi::{EventCounts, Process as KernelSide, SiteKey};
 use runtime_abi::Reason;
 

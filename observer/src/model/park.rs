@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use observer_ebpf_abi::ParkedValue;
 use runtime_abi::{Class, Reason};
 
 use super::address::Address;
 use super::stalls::Stalls;
+use crate::collect;
 
 /// Tasks of one site that are stalled for one reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) type Key = (usize, Option<Reason>);
 /// The last `parked` values of a process.
 #[derive(Debug, Default)]
 pub(super) struct Parked {
-    by_address: HashMap<(u64, u64), ParkedValue>,
+    by_address: HashMap<(u64, u64), collect::Parked>,
 }
 
 /// What follows from them and from the named stalls.
@@ -38,11 +38,10 @@ pub(super) struct Sums {
 }
 
 impl Parked {
-    /// Takes a value; a torn one changes nothing.
-    pub(super) fn set(&mut self, site: u64, reason: u64, value: &ParkedValue) {
-        if value.sequence == value.sequence_end {
-            self.by_address.insert((site, reason), *value);
-        }
+    /// Takes a value.
+    pub(super) fn set(&mut self, parked: &collect::Parked) {
+        let place = (parked.site, parked.reason);
+        self.by_address.insert(place, *parked);
     }
 
     /// Sums up. Where a monitor reports names and no number, the names are counted.
@@ -60,13 +59,9 @@ impl Parked {
         let mut named = names_by_address(stalls, heard_ns);
         for ((site, reason), value) in &self.by_address {
             let names = named.remove(&(*site, *reason)).unwrap_or_default();
-            let oldest_ns = if value.stalled == 0 {
-                0
-            } else {
-                value.oldest_ns
-            };
+            let oldest_ns = if value.tasks == 0 { 0 } else { value.oldest_ns };
             let stalled = Stalled {
-                tasks: value.stalled,
+                tasks: value.tasks,
                 oldest_ns,
                 named: names.named,
             };

@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use observer_ebpf_abi::{
-    EventCounts, Histogram, HistogramKey, LedgerValue, MAX_LEDGER, MonitorValue, ParkedKey,
-    ParkedValue, PoolValue, Record, SiteKey,
-};
+use observer_ebpf_abi::{Histogram, HistogramKey, MAX_LEDGER, SiteKey};
 use runtime_abi::{MAX_SITES_IN_ROTATION, Reason};
 
 use super::address::Address;
@@ -16,7 +13,7 @@ use super::park::{Parked, Stalled, Sums};
 use super::site::{Site, label_of};
 use super::stalls::{NamedStall, Stalls};
 use super::{Counters, incarnation};
-use crate::collect::Text;
+use crate::collect::{Fact, Gauges, Incarnation, PoolReport, TaskReport, Text};
 use crate::discover::ProcessId;
 
 /// How long a process may send events before it counts as one without a ledger.
@@ -40,10 +37,10 @@ pub struct Pool {
 pub struct Process {
     id: ProcessId,
     meta: Meta,
-    incarnation: u64,
+    incarnation: Incarnation,
     /// Boot time of its last report.
     heard_ns: u64,
-    monitor: Option<MonitorValue>,
+    monitor: Option<Gauges>,
     has_ledger: bool,
     addresses: HashMap<u64, Address>,
     sites: Vec<Site>,
@@ -52,7 +49,7 @@ pub struct Process {
     parked: Parked,
     sums: Sums,
     stalls: Stalls,
-    pool_values: HashMap<u64, PoolValue>,
+    pool_reports: HashMap<u64, PoolReport>,
     pools: BTreeMap<usize, Pool>,
     histograms: BTreeMap<(u32, Option<Reason>), Histogram>,
     /// Not yet added to the model's.
@@ -64,7 +61,7 @@ impl Process {
         Self {
             id,
             meta,
-            incarnation: 0,
+            incarnation: Incarnation::default(),
             heard_ns: 0,
             monitor: None,
             has_ledger: false,
@@ -75,7 +72,7 @@ impl Process {
             parked: Parked::default(),
             sums: Sums::default(),
             stalls: Stalls::default(),
-            pool_values: HashMap::new(),
+            pool_reports: HashMap::new(),
             pools: BTreeMap::new(),
             histograms: BTreeMap::new(),
             losses: Losses::default(),
@@ -94,10 +91,10 @@ impl Process {
         &self.meta
     }
 
-    /// The kernel side's number for it; 0 before its first hit.
+    /// The source's number for this life of it; 0 before it was heard.
     #[must_use]
     pub fn incarnation(&self) -> u64 {
-        self.incarnation
+        self.incarnation.number
     }
 
     /// A probe of it was hit. A fork without exec never is: its probes are disarmed.
@@ -109,12 +106,12 @@ impl Process {
     /// Boot time of its first hit in nanoseconds.
     #[must_use]
     pub fn first_heard_ns(&self) -> u64 {
-        incarnation::first_hit_ns(self.incarnation)
+        self.incarnation.first_heard_ns
     }
 
     /// Its last `monitor` report.
     #[must_use]
-    pub fn monitor(&self) -> Option<&MonitorValue> {
+    pub fn monitor(&self) -> Option<&Gauges> {
         self.monitor.as_ref()
     }
 
@@ -170,11 +167,11 @@ impl Process {
     }
 
     /// Learns the incarnation. A newer one drops all that is known; an older one is refused.
-    pub(super) fn adopt(&mut self, incarnation: u64) -> bool {
-        if self.incarnation == incarnation {
+    pub(super) fn adopt(&mut self, incarnation: Incarnation) -> bool {
+        if self.incarnation.number == incarnation.number {
             return true;
         }
-        let newer = incarnation::first_hit_ns(incarnation) >= self.first_heard_ns();
+        let newer = incarnation.first_heard_ns >= self.first_heard_ns();
         if newer && incarnation::may_be_of(incarnation, self.id) {
             *self = Self {
                 incarnation,
@@ -186,45 +183,43 @@ impl Process {
         false
     }
 
-    pub(super) fn set_ledger(&mut self, key: &SiteKey, value: &LedgerValue) {
-        self.has_ledger = true;
-        self.hear(value.sequence);
-        let new = self.has_heard_every_site();
-        if let Some(address) = self.address(key.site) {
-            address.set_ledger(value, new);
+    /// Takes a fact.
+    pub(super) fn take(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Ledger(ledger) => {
+                self.has_ledger = true;
+                self.hear(ledger.at_ns);
+                let new = self.has_heard_every_site();
+                if let Some(address) = self.address(ledger.site) {
+                    address.set_ledger(ledger, new);
+                }
+            }
+            Fact::Events { site, counters } => {
+                if let Some(address) = self.address(*site) {
+                    address.set_events(counters);
+                }
+                self.hear(self.first_heard_ns());
+            }
+            Fact::Parked(parked) => {
+                self.hear(parked.at_ns);
+                self.address(parked.site);
+                self.parked.set(parked);
+            }
+            Fact::Pool(pool) => {
+                self.hear(pool.at_ns);
+                self.address(pool.site);
+                self.pool_reports.insert(pool.site, *pool);
+            }
+            Fact::Gauges(gauges) => {
+                self.has_ledger = true;
+                self.hear(gauges.at_ns);
+                self.monitor = Some(*gauges);
+            }
+            Fact::Durations { key, histogram } => self.set_histogram(key, histogram),
         }
     }
 
-    pub(super) fn set_events(&mut self, key: &SiteKey, counts: &EventCounts) {
-        if let Some(address) = self.address(key.site) {
-            address.set_events(counts);
-        }
-        self.hear(self.first_heard_ns());
-    }
-
-    pub(super) fn set_parked(&mut self, key: &ParkedKey, value: &ParkedValue) {
-        self.hear(value.sequence);
-        self.address(key.site);
-        self.parked.set(key.site, key.reason, value);
-    }
-
-    pub(super) fn set_pool(&mut self, key: &SiteKey, value: &PoolValue) {
-        self.hear(value.sequence);
-        self.address(key.site);
-        if value.sequence == value.sequence_end {
-            self.pool_values.insert(key.site, *value);
-        }
-    }
-
-    pub(super) fn set_monitor(&mut self, value: &MonitorValue) {
-        self.has_ledger = true;
-        self.hear(value.sequence);
-        if value.sequence == value.sequence_end {
-            self.monitor = Some(*value);
-        }
-    }
-
-    pub(super) fn set_histogram(&mut self, key: &HistogramKey, histogram: &Histogram) {
+    fn set_histogram(&mut self, key: &HistogramKey, histogram: &Histogram) {
         let reason = Reason::from_code(u64::from(key.reason));
         let entry = self
             .histograms
@@ -235,10 +230,11 @@ impl Process {
         }
     }
 
-    pub(super) fn record(&mut self, record: &Record) {
-        self.hear(record.boot_ns);
-        self.address(record.site);
-        let fits = self.stalls.record(record);
+    /// Takes what is said of one of its tasks.
+    pub(super) fn take_report(&mut self, report: &TaskReport) {
+        self.hear(report.at_ns);
+        self.address(report.site);
+        let fits = self.stalls.take(report);
         self.losses.stalls += u64::from(!fits);
     }
 
@@ -253,7 +249,7 @@ impl Process {
 
     /// Addresses whose record should be read now, at most `limit`.
     pub(super) fn unread(&mut self, now_ns: u64, limit: usize) -> Vec<SiteKey> {
-        let incarnation = self.incarnation;
+        let incarnation = self.incarnation.number;
         self.addresses
             .iter_mut()
             .filter_map(|(site, address)| address.take_attempt(now_ns).then_some(*site))
@@ -325,7 +321,7 @@ impl Process {
         self.pools
             .values_mut()
             .for_each(|pool| *pool = Pool::default());
-        for (site, value) in &self.pool_values {
+        for (site, value) in &self.pool_reports {
             let Some(site) = self.addresses.get(site).and_then(|address| address.site) else {
                 continue;
             };

@@ -8,8 +8,9 @@
 
 use std::collections::HashMap;
 
-use observer_ebpf_abi::{RECORD_STALL, RECORD_UNSTALL, Record};
 use runtime_abi::MAX_NAMED_STALLS;
+
+use crate::collect::{TaskFact, TaskReport};
 
 const ROTATION_NS: u64 = 2_000_000_000;
 const ROTATIONS: u64 = 3;
@@ -40,44 +41,50 @@ pub struct Stalls {
 }
 
 impl Stalls {
-    /// Takes one record of the ring; other kinds than `stall` and `unstall` change nothing.
-    /// `false` if it names a stall beyond the bound.
+    /// Takes what is said of a task. `false` if it names a stall beyond the bound.
     #[must_use]
-    pub fn record(&mut self, record: &Record) -> bool {
-        match record.kind {
-            RECORD_STALL => return self.begin_or_repeat(record),
-            RECORD_UNSTALL => self.end(record),
-            _ => {}
+    pub fn take(&mut self, report: &TaskReport) -> bool {
+        match report.what {
+            TaskFact::Stalled {
+                parked_ns,
+                resource,
+                owner,
+            } => self.begin_or_repeat(
+                report.task,
+                NamedStall {
+                    site: report.site,
+                    reason: report.reason,
+                    since_ns: report.at_ns.saturating_sub(parked_ns),
+                    seen_ns: report.at_ns,
+                    resource,
+                    owner,
+                },
+            ),
+            TaskFact::Unstalled => {
+                self.end(report);
+                true
+            }
         }
-        true
     }
 
-    fn begin_or_repeat(&mut self, record: &Record) -> bool {
-        let stall = NamedStall {
-            site: record.site,
-            reason: record.reason,
-            since_ns: record.boot_ns.saturating_sub(record.parked_ns),
-            seen_ns: record.boot_ns,
-            resource: record.resource,
-            owner: record.owner,
-        };
-        if self.by_task.len() >= MAX_NAMED_STALLS && !self.by_task.contains_key(&record.task) {
+    fn begin_or_repeat(&mut self, task: u64, stall: NamedStall) -> bool {
+        if self.by_task.len() >= MAX_NAMED_STALLS && !self.by_task.contains_key(&task) {
             return false;
         }
-        let known = self.by_task.entry(record.task).or_insert(stall);
+        let known = self.by_task.entry(task).or_insert(stall);
         if known.seen_ns <= stall.seen_ns {
             *known = stall;
         }
         true
     }
 
-    fn end(&mut self, record: &Record) {
+    fn end(&mut self, report: &TaskReport) {
         if self
             .by_task
-            .get(&record.task)
-            .is_some_and(|stall| stall.seen_ns <= record.boot_ns)
+            .get(&report.task)
+            .is_some_and(|stall| stall.seen_ns <= report.at_ns)
         {
-            self.by_task.remove(&record.task);
+            self.by_task.remove(&report.task);
         }
     }
 
@@ -113,10 +120,16 @@ fn rotation_ns(stalls: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::collect::TellsOfTask as _;
     use crate::model::model::fixtures::{stall, unstall};
+    use observer_ebpf_abi::Record;
     use proptest::prelude::*;
 
     const SECOND: u64 = 1_000_000_000;
+
+    fn tell(stalls: &mut Stalls, record: &Record) -> bool {
+        stalls.take(&record.task_report().expect("it is about a task"))
+    }
 
     fn tasks(stalls: &Stalls) -> Vec<(u64, u64)> {
         let mut tasks: Vec<_> = stalls
@@ -130,15 +143,15 @@ mod tests {
     #[test]
     fn a_stall_is_over_when_unstall_says_so() {
         let mut stalls = Stalls::default();
-        let _ = stalls.record(&stall(7, 2, 12 * SECOND, 10 * SECOND));
-        let _ = stalls.record(&unstall(7, 2, 13 * SECOND));
+        tell(&mut stalls, &stall(7, 2, 12 * SECOND, 10 * SECOND));
+        tell(&mut stalls, &unstall(7, 2, 13 * SECOND));
         assert!(stalls.is_empty());
     }
 
     #[test]
     fn a_stall_that_is_not_repeated_for_three_rotations_is_over() {
         let mut stalls = Stalls::default();
-        let _ = stalls.record(&stall(7, 2, 12 * SECOND, 10 * SECOND));
+        tell(&mut stalls, &stall(7, 2, 12 * SECOND, 10 * SECOND));
         stalls.expire(18 * SECOND);
         assert_eq!(stalls.len(), 1);
         stalls.expire(18 * SECOND + 1);
@@ -149,7 +162,7 @@ mod tests {
     fn many_stalls_make_a_rotation_longer() {
         let mut stalls = Stalls::default();
         for task in 0..4_096 {
-            let _ = stalls.record(&stall(task, 2, 12 * SECOND, 10 * SECOND));
+            tell(&mut stalls, &stall(task, 2, 12 * SECOND, 10 * SECOND));
         }
         stalls.expire(24 * SECOND);
         assert_eq!(stalls.len(), 4_096);
@@ -161,7 +174,7 @@ mod tests {
     fn names_are_bounded() {
         let mut stalls = Stalls::default();
         let most = MAX_NAMED_STALLS as u64;
-        let mut take = |task| stalls.record(&stall(task, 2, 12 * SECOND, 10 * SECOND));
+        let mut take = |task| tell(&mut stalls, &stall(task, 2, 12 * SECOND, 10 * SECOND));
         assert!((0..most).all(&mut take));
         assert!(!(most..most + 10).any(&mut take), "beyond the bound");
         assert!(take(0), "a repetition fits");
@@ -188,13 +201,13 @@ mod tests {
                     *slot = None;
                     unstall(*task, 2, now)
                 };
-                let _ = plain.record(&record);
-                let _ = repeated.record(&record);
+                tell(&mut plain, &record);
+                tell(&mut repeated, &record);
                 for (_, later) in repeats.iter().filter(|(at, _)| *at == index) {
                     for (task, since) in begun.iter().enumerate() {
                         if let Some(since) = since {
                             let at = now + later;
-                            let _ = repeated.record(&stall(task as u64, 2, at, at - since));
+                            tell(&mut repeated, &stall(task as u64, 2, at, at - since));
                         }
                     }
                 }

@@ -73,6 +73,11 @@ impl Attachments {
         self.governor.state()
     }
 
+    /// The probes of this file are attached.
+    pub(super) fn is_attached(&self, file: FileId) -> bool {
+        self.files.contains_key(&file)
+    }
+
     /// Attaches a file unless it is, or could not be a moment ago.
     pub(super) fn attach(&mut self, carrier: &Arc<Carrier>) {
         let now = Instant::now();

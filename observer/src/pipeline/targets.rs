@@ -76,6 +76,15 @@ impl Targets {
         self.processes.len()
     }
 
+    /// Those of them of which no file is attached: nothing is seen of them.
+    pub(super) fn unattached(&self) -> usize {
+        let is_attached = |file: &FileId| self.attachments.is_attached(*file);
+        let targets = self.processes.values();
+        targets
+            .filter(|target| !target.files.iter().any(is_attached))
+            .count()
+    }
+
     /// What could not be examined or attached, ever.
     pub(super) fn errors(&self) -> u64 {
         self.errors + self.attachments.errors()

@@ -3,14 +3,17 @@
 //! Run by `cargo xtask test e2e`, which builds the programs and names them in the environment.
 //! Each file shows one promise of the observer to its users.
 
+mod allowed;
 #[path = "../carrier/mod.rs"]
 mod carrier;
 mod counts;
 mod deploy;
+mod dump;
 mod errors;
 mod events;
 mod gallery;
 mod harness;
+mod http;
 mod killed;
 mod list;
 mod pods;

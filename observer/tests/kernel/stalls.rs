@@ -3,7 +3,10 @@
 use crate::{Bench, kinds};
 use observer::attach::Mode;
 use observer::collect::Ring;
-use observer_ebpf_abi::{RECORD_EXEC, RECORD_EXIT, RECORD_STALL, RECORD_UNSTALL, Record};
+use observer_ebpf_abi::{
+    RECORD_EXEC, RECORD_EXIT, RECORD_STALL, RECORD_TASK, RECORD_UNSTALL, Record,
+};
+use runtime_abi::ProbeId;
 use std::time::Duration;
 
 /// A reader of the ring that keeps what concerns one process.
@@ -78,6 +81,7 @@ fn stalls_and_their_ends_arrive_in_order_with_all_arguments() {
             pc: 17,
             sp: 18,
             fp: 19,
+            state: 0,
         };
         assert_eq!(stall, expected);
         let unstall = reader.next();
@@ -87,6 +91,48 @@ fn stalls_and_their_ends_arrive_in_order_with_all_arguments() {
         );
         assert_eq!((unstall.reason, unstall.parked_ns, unstall.pc), (23, 24, 0));
         assert!(unstall.boot_ns > stall.boot_ns);
+    }
+}
+
+#[test]
+fn tasks_of_a_dump_arrive_and_can_be_asked_for_alone() {
+    for &kind in kinds() {
+        let mut bench = Bench::new(kind, Mode::Dump);
+        let mut reader = Reader::new(&mut bench);
+        bench.emitter.fire("monitor", &[1]);
+        let arguments = [11, 12, 2, 14, 15, 16, 17, 18, 19, 20];
+        bench.emitter.fire("task", &arguments);
+        let task = reader.next();
+        let expected = Record {
+            kind: RECORD_TASK,
+            tgid: bench.emitter.pid(),
+            incarnation: bench.incarnation(),
+            boot_ns: task.boot_ns,
+            task: 11,
+            site: 12,
+            state: 2,
+            reason: 14,
+            resource: 15,
+            owner: 16,
+            parked_ns: 17,
+            pc: 18,
+            sp: 19,
+            fp: 20,
+        };
+        assert_eq!(task, expected);
+        bench.links.drop_probe(ProbeId::Task);
+        let armed = |bench: &mut Bench, probe| bench.emitter.semaphore(probe);
+        assert_eq!(
+            (armed(&mut bench, "task"), armed(&mut bench, "monitor")),
+            (0, 1)
+        );
+        let carrier = bench.emitter.carrier();
+        let again = bench
+            .kernel
+            .attach_also(&carrier, ProbeId::Task, &mut bench.links);
+        again.expect("it was attached before");
+        bench.emitter.fire("task", &arguments);
+        assert_eq!(reader.next().task, 11, "through the accepted links");
     }
 }
 

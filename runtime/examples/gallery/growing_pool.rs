@@ -10,7 +10,10 @@ use runtime::{Pool, spawn};
 use crate::load;
 
 /// Bytes that a document leaves in its parser.
-const DOCUMENT_BYTES: usize = 64 << 10;
+const DOCUMENT_BYTES: usize = 48 << 10;
+
+/// Documents that are read: for five minutes, in less than 300 MiB.
+const DOCUMENTS: u64 = 6_000;
 
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -29,7 +32,7 @@ pub fn start(repaired: bool) {
         .weigh(|parser| parser.documents.len() * DOCUMENT_BYTES)
         .build();
     let parsers = Arc::new(parsers);
-    load::requests_every(PAUSE, load::MOST, move |_| {
+    load::requests_every(PAUSE, DOCUMENTS, move |_| {
         let parsers = Arc::clone(&parsers);
         spawn(move || {
             let document = vec![1; DOCUMENT_BYTES].into_boxed_slice();

@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use runtime::sleep;
 use runtime::task::Builder;
 use runtime::time::Interval;
+use runtime::{chan, sleep};
 
 /// Time between two requests.
 pub const PAUSE: Duration = Duration::from_millis(100);
 
-/// Requests after which no more come, so that what a mistake loses stays bounded.
-pub const MOST: u64 = 3_000;
+/// Requests after which no more come, so that what a mistake loses stays bounded: ten minutes', in
+/// six of which an observer is sure.
+pub const MOST: u64 = 6_000;
 
 /// A whole rotation of the probes: what happens before it, an observer takes for what was always
 /// there.
@@ -29,6 +30,10 @@ pub fn requests_every(pause: Duration, most: u64, mut handle: impl FnMut(u64) + 
             interval.tick();
             handle(number);
         }
+        // What the handler keeps is kept on.
+        let (_keep, never) = chan::bounded::<()>(1);
+        let _ = never.recv();
+        drop(handle);
     });
 }
 

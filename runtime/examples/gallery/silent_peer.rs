@@ -15,8 +15,11 @@ use runtime::{Reason, TaskId};
 
 use crate::load;
 
-/// Connections that come: two descriptors each.
+/// Connections that come: two descriptors each, of which a process often may have 1,024.
 const CONNECTIONS: u64 = 400;
+
+/// Time between two of them.
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// How long a repaired server waits for a peer.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -26,7 +29,7 @@ pub fn start(repaired: bool) {
     let address = listener.local_addr().expect("it is bound");
     let poller = Poller::start();
     let mut peers = Vec::new();
-    load::requests_every(load::PAUSE, CONNECTIONS, move |number| {
+    load::requests_every(PAUSE, CONNECTIONS, move |number| {
         peers.push(TcpStream::connect(address).expect("the listener lives"));
         let (stream, _) = listener.accept().expect("somebody connects");
         stream.set_nonblocking(true).expect("it can be");

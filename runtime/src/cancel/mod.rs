@@ -49,7 +49,7 @@ pub use until::Until;
 )]
 pub(crate) use until::Wait;
 
-use crate::task::{self, TaskId, TaskLocal, current as current_task};
+use crate::task::{self, TaskId, TaskLocal, local::Entry};
 use crate::time::Instant;
 
 /// The token that a task works under, and whose it is: an inherited one is its spawner's.
@@ -69,7 +69,7 @@ struct Owned {
 #[must_use]
 pub fn current() -> Token {
     let inherited = CURRENT.get();
-    let me = current_task().unwrap_or(TaskId::NONE);
+    let me = task::current_or_none();
     let above = match inherited {
         Some(owned) if owned.task == me => return owned.token,
         above => above.map(|owned| owned.token),
@@ -81,6 +81,15 @@ pub fn current() -> Token {
         task: me,
     });
     token
+}
+
+/// Since when a task has been told to stop, by its own token or by the innermost that it works
+/// under, whichever was cancelled first.
+pub(crate) fn since_ns(own: Option<&Token>, locals: Option<&[Entry]>) -> Option<u64> {
+    let innermost = locals.and_then(|locals| CURRENT.find_in(locals));
+    let tokens = [own, innermost.map(|owned| &owned.token)];
+    let since = tokens.into_iter().flatten();
+    since.filter_map(Token::cancelled_since_ns).min()
 }
 
 /// An error once the calling task's token is cancelled.
@@ -127,7 +136,7 @@ impl Token {
     pub fn run<R>(&self, inside: impl FnOnce() -> R) -> R {
         let owned = Owned {
             token: self.clone(),
-            task: current_task().unwrap_or(TaskId::NONE),
+            task: task::current_or_none(),
         };
         CURRENT.scope(owned, inside)
     }

@@ -27,17 +27,17 @@
 use crate::primitive::static_atomic::{AtomicU64, Ordering};
 use crate::sys::registers::Registers;
 
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod switch;
-#[cfg(any(miri, loom))]
+#[cfg(any(miri, loom, stand_in))]
 mod thread_backed;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 pub(crate) use switch::{Context, Suspender, set_worker_word, worker_word};
-#[cfg(any(miri, loom))]
+#[cfg(any(miri, loom, stand_in))]
 pub(crate) use thread_backed::{Context, Suspender, set_worker_word, worker_word};
 
 /// What [`RegisterCell::load`] reads.

@@ -124,7 +124,8 @@ impl Suspender {
     /// # Safety
     ///
     /// The caller runs on the stack of the body that was given this suspender, and not while
-    /// unwinding.
+    /// unwinding, unless the body is resumed on this thread before anything else runs on it: panic
+    /// counters belong to threads.
     #[inline(always)]
     pub(crate) unsafe fn suspend(self, registers: &RegisterCell) {
         // SAFETY: the body runs, so the root of its stack is alive.

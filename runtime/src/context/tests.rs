@@ -107,13 +107,13 @@ fn a_panic_that_is_caught_within_the_body_stays_there() {
 }
 
 #[inline(never)]
-#[cfg(not(miri))]
+#[cfg(not(any(miri, stand_in)))]
 fn suspend_here(suspender: Suspender, registers: &RegisterCell) {
     // SAFETY: the body that was given the suspender calls this.
     unsafe { suspender.suspend(registers) };
 }
 
-#[cfg(not(miri))]
+#[cfg(not(any(miri, stand_in)))]
 #[test]
 fn a_suspension_keeps_where_the_body_is() {
     let registers = Arc::new(RegisterCell::new());

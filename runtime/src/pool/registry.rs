@@ -84,7 +84,9 @@ pub(crate) fn trim_all() {
         pools.cloned().collect()
     };
     for counters in retaining {
-        let Some(runtime) = *counters.user() else {
+        // A simulation's schedule is its seed's, and its time is not the monitor's.
+        let runtime = counters.user().filter(|runtime| !runtime.is_simulated());
+        let Some(runtime) = runtime else {
             continue;
         };
         let pool = Weak::clone(&counters.pool);

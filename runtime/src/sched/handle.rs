@@ -68,6 +68,11 @@ impl Handle {
         spawn_from_outside(settings, location, self.shared, self.run, body)
     }
 
+    /// Whether nobody outside may interfere with its schedule.
+    pub(crate) fn is_simulated(&self) -> bool {
+        self.shared.simulation.is_on()
+    }
+
     pub(crate) fn of(shared: &'static Shared) -> Self {
         Self {
             shared,

@@ -35,6 +35,7 @@
 //! | `owned` | a stack in a task's hands, and a spare one |
 //! | `cache`, `pool` | spare stacks of a processor, and of the process |
 //! | `totals` | bytes used and cached |
+//! | `walk` | the frames of a parked task |
 //!
 //! # What it costs
 //!
@@ -58,56 +59,59 @@
 //!   `headroom::prepare_buffer`: the kernel answers `EFAULT` where user code would have faulted.
 //! * Code that runs with SIGSEGV blocked runs in [`with_open_stack`].
 
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod cache;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod fault;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod growth;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod guard;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod headroom;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod layout;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod overflow;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod owned;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod pool;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod slab;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod slot;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 mod totals;
+#[cfg(not(any(miri, loom)))]
+mod walk;
 
-#[cfg(any(miri, loom))]
+#[cfg(any(miri, loom, stand_in))]
 mod stand_in;
 
-#[cfg(all(test, not(any(miri, loom))))]
+#[cfg(all(test, not(any(miri, loom, stand_in))))]
 mod tests;
 
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 pub use headroom::with_open_stack;
-#[cfg(not(any(miri, loom)))]
+#[cfg(not(any(miri, loom, stand_in)))]
 pub(crate) use {
     cache::StackCache,
     fault::{install_worker_handler, watch_signal_handlers},
-    headroom::{Window, ensure_headroom},
+    headroom::{Window, ensure_headroom, prepare_buffer},
     overflow::abort_with,
     owned::{Stack, set_fixed},
     pool::give_back,
     totals::totals,
+    walk::frames,
 };
 
-#[cfg(any(miri, loom))]
+#[cfg(any(miri, loom, stand_in))]
 pub use stand_in::with_open_stack;
-#[cfg(any(miri, loom))]
+#[cfg(any(miri, loom, stand_in))]
 pub(crate) use stand_in::{
-    Stack, StackCache, Window, abort_with, ensure_headroom, give_back, install_worker_handler,
-    set_fixed, totals, watch_signal_handlers,
+    Stack, StackCache, Window, abort_with, ensure_headroom, frames, give_back,
+    install_worker_handler, set_fixed, totals, watch_signal_handlers,
 };
 
 use crate::site::Site;
@@ -116,7 +120,7 @@ use crate::site::Site;
 /// task.
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(
-    any(miri, loom),
+    any(miri, loom, stand_in),
     allow(dead_code, reason = "nothing grows in the stand-in")
 )]
 pub(crate) struct StackOwner {
@@ -129,7 +133,7 @@ pub(crate) struct StackOwner {
 /// Why a task can have no stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[cfg_attr(
-    any(miri, loom),
+    any(miri, loom, stand_in),
     allow(dead_code, reason = "the stand-in has no memory to want")
 )]
 pub(crate) enum StackError {

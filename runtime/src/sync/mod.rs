@@ -49,6 +49,7 @@ mod mutex;
 mod mutex_word;
 mod notify;
 mod once_lock;
+mod poison;
 mod rate_limiter;
 mod raw_mutex;
 mod raw_rwlock;

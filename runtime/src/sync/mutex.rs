@@ -5,13 +5,12 @@ use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::sync::{LockResult, PoisonError, TryLockError, TryLockResult};
-use std::thread::panicking;
+use std::sync::{LockResult, TryLockError, TryLockResult};
 
 use super::error::LockUntilError;
+use super::poison::{Poison, WasPanicking, result};
 use super::raw_mutex::RawMutex;
 use crate::cancel::Until;
-use crate::primitive::atomic::{AtomicBool, Ordering};
 use crate::task::TaskId;
 
 /// Mutual exclusion for tasks and foreign threads.
@@ -57,7 +56,7 @@ use crate::task::TaskId;
 /// ```
 pub struct Mutex<T: ?Sized> {
     raw: RawMutex,
-    poisoned: AtomicBool,
+    poison: Poison,
     data: UnsafeCell<T>,
 }
 
@@ -72,8 +71,7 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 #[must_use = "the mutex is unlocked when the guard is dropped"]
 pub struct MutexGuard<'a, T: ?Sized> {
     mutex: &'a Mutex<T>,
-    /// Whether the task was already panicking when it locked.
-    was_panicking: bool,
+    was_panicking: WasPanicking,
     not_send: PhantomData<*const ()>,
 }
 
@@ -86,7 +84,7 @@ impl<T> Mutex<T> {
     pub const fn new(value: T) -> Self {
         Self {
             raw: RawMutex::new(),
-            poisoned: AtomicBool::new(false),
+            poison: Poison::new(),
             data: UnsafeCell::new(value),
         }
     }
@@ -96,7 +94,7 @@ impl<T> Mutex<T> {
     pub fn new(value: T) -> Self {
         Self {
             raw: RawMutex::new(),
-            poisoned: AtomicBool::new(false),
+            poison: Poison::new(),
             data: UnsafeCell::new(value),
         }
     }
@@ -175,12 +173,12 @@ impl<T: ?Sized> Mutex<T> {
 
     /// Whether a holder has panicked.
     pub fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Relaxed)
+        self.poison.is_set()
     }
 
     /// Declares the data sound again after a holder's panic.
     pub fn clear_poison(&self) {
-        self.poisoned.store(false, Ordering::Relaxed);
+        self.poison.clear();
     }
 
     /// The task that holds the mutex: for reports, since it may have changed on return.
@@ -190,15 +188,11 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     fn guard(&self) -> LockResult<MutexGuard<'_, T>> {
-        let was_panicking = panicking();
-        result(
-            MutexGuard {
-                mutex: self,
-                was_panicking,
-                not_send: PhantomData,
-            },
-            self.is_poisoned(),
-        )
+        self.poison.result(MutexGuard {
+            mutex: self,
+            was_panicking: WasPanicking::now(),
+            not_send: PhantomData,
+        })
     }
 }
 
@@ -211,9 +205,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 
 impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
-        if !self.was_panicking && panicking() {
-            self.mutex.poisoned.store(true, Ordering::Relaxed);
-        }
+        self.mutex.poison.note(self.was_panicking);
         self.mutex.raw.unlock();
     }
 }
@@ -262,14 +254,5 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 impl<T: ?Sized + fmt::Debug> fmt::Debug for MutexGuard<'_, T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(formatter)
-    }
-}
-
-/// What locking gives.
-pub(super) fn result<G>(inner: G, poisoned: bool) -> LockResult<G> {
-    if poisoned {
-        Err(PoisonError::new(inner))
-    } else {
-        Ok(inner)
     }
 }

@@ -38,8 +38,6 @@
 //! a hand-off, by the queue's lock.
 
 use std::time::Duration;
-#[cfg(not(loom))]
-use std::time::Instant;
 
 use runtime_abi::Reason;
 
@@ -49,6 +47,8 @@ use super::wait_queue::{Ticket, WaitQueue};
 use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive;
 use crate::task::{self, TaskId, Waiter, place::in_place};
+#[cfg(not(loom))]
+use crate::time::Instant;
 
 /// How long a waiter lets others past before it asks for hand-off.
 const PATIENCE: Duration = Duration::from_millis(1);
@@ -104,7 +104,7 @@ impl RawMutex {
     /// Takes the lock if nobody has it.
     #[must_use]
     pub(super) fn try_lock(&self) -> bool {
-        matches!(self.word.take(current_task()), Take::Taken)
+        matches!(self.word.take(task::current_or_none()), Take::Taken)
     }
 
     /// Gives the lock back. Only for whoever took it.
@@ -157,7 +157,7 @@ impl RawMutex {
             if woken {
                 queue.waking = false;
             }
-            match self.word.take_or_mark(current_task()) {
+            match self.word.take_or_mark(task::current_or_none()) {
                 Take::Taken => self.leave(queue, place),
                 Take::HeldBy(holder) => {
                     line_up(queue, place, woken);
@@ -331,10 +331,6 @@ impl Patience {
         #[cfg(loom)]
         return !PATIENCE.is_zero();
     }
-}
-
-fn current_task() -> TaskId {
-    task::current().unwrap_or(TaskId::NONE)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -110,7 +110,7 @@ impl RawRwLock {
     pub(super) fn try_lock(&self, mode: Mode) -> bool {
         let take = match mode {
             Mode::Read => self.word.read(),
-            Mode::Write => self.word.write(current_task()),
+            Mode::Write => self.word.write(task::current_or_none()),
         };
         self.note_taken(mode, take)
     }
@@ -145,7 +145,7 @@ impl RawRwLock {
     /// Makes the writer a reader, and lets in those who wait to read. Only for the writer.
     pub(super) fn downgrade(&self) {
         // Before the word, so that whoever sees readers finds this one.
-        self.read_by(current_task());
+        self.read_by(task::current_or_none());
         if self.word.downgrade() == Leave::Contended {
             self.with_queues(|queues| self.end_write(queues, 1))
                 .unpark();
@@ -177,7 +177,7 @@ impl RawRwLock {
     fn note_taken(&self, mode: Mode, take: Take) -> bool {
         let taken = take == Take::Taken;
         if taken && mode == Mode::Read {
-            self.read_by(current_task());
+            self.read_by(task::current_or_none());
         }
         taken
     }
@@ -206,7 +206,7 @@ impl RawRwLock {
             None => {
                 let take = match place.mode {
                     Mode::Read => self.word.read_or_mark(),
-                    Mode::Write => self.word.write_or_mark(current_task()),
+                    Mode::Write => self.word.write_or_mark(task::current_or_none()),
                 };
                 if !self.note_taken(place.mode, take) {
                     place.ticket = Some(queues.line(place.mode).join(task::waiter()));
@@ -372,10 +372,6 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         task::place::Place::give_up(self);
     }
-}
-
-fn current_task() -> TaskId {
-    task::current().unwrap_or(TaskId::NONE)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -89,7 +89,7 @@ impl RawSemaphore {
     pub(super) fn try_acquire(&self, permits: usize) -> Result<(), TryAcquireError> {
         match self.word.take(permits) {
             Take::Taken => {
-                self.acquired_by(current_task());
+                self.acquired_by(task::current_or_none());
                 Ok(())
             }
             Take::Short => Err(TryAcquireError::NoPermits),
@@ -216,7 +216,7 @@ impl RawSemaphore {
     fn take_or_line_up(&self, queue: &mut Queue, place: &mut Place<'_>) -> Look {
         match self.word.take_or_mark(place.permits) {
             Take::Taken => {
-                self.acquired_by(current_task());
+                self.acquired_by(task::current_or_none());
                 Look::Acquired
             }
             Take::Closed => Look::Closed,
@@ -316,10 +316,6 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         task::place::Place::give_up(self);
     }
-}
-
-fn current_task() -> TaskId {
-    task::current().unwrap_or(TaskId::NONE)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -6,10 +6,9 @@ use std::fmt;
 use std::sync::{LockResult, TryLockError, TryLockResult};
 
 use super::error::LockUntilError;
-use super::mutex::result;
+use super::poison::{Poison, result};
 use super::raw_rwlock::{Mode, RawRwLock};
 use crate::cancel::Until;
-use crate::primitive::atomic::{AtomicBool, Ordering};
 use crate::task::TaskId;
 
 mod guard;
@@ -58,7 +57,7 @@ pub use guard::{RwLockReadGuard, RwLockWriteGuard};
 /// ```
 pub struct RwLock<T: ?Sized> {
     raw: RawRwLock,
-    poisoned: AtomicBool,
+    poison: Poison,
     data: UnsafeCell<T>,
 }
 
@@ -74,7 +73,7 @@ impl<T> RwLock<T> {
     pub const fn new(value: T) -> Self {
         Self {
             raw: RawRwLock::new(),
-            poisoned: AtomicBool::new(false),
+            poison: Poison::new(),
             data: UnsafeCell::new(value),
         }
     }
@@ -84,7 +83,7 @@ impl<T> RwLock<T> {
     pub fn new(value: T) -> Self {
         Self {
             raw: RawRwLock::new(),
-            poisoned: AtomicBool::new(false),
+            poison: Poison::new(),
             data: UnsafeCell::new(value),
         }
     }
@@ -199,12 +198,12 @@ impl<T: ?Sized> RwLock<T> {
 
     /// Whether a writer has panicked.
     pub fn is_poisoned(&self) -> bool {
-        self.poisoned.load(Ordering::Relaxed)
+        self.poison.is_set()
     }
 
     /// Declares the data sound again after a writer's panic.
     pub fn clear_poison(&self) {
-        self.poisoned.store(false, Ordering::Relaxed);
+        self.poison.clear();
     }
 
     /// A task that has the lock, the writer or the reader that came last: for reports, since it

@@ -112,7 +112,7 @@ impl State {
 
     fn add_member(&mut self) {
         self.members += 1;
-        self.last_added_by = task::current().unwrap_or(TaskId::NONE);
+        self.last_added_by = task::current_or_none();
     }
 
     /// Leaves the line and is a member again, unless nobody is one any more: that is final.

@@ -1,6 +1,6 @@
 //! `cargo xtask bench`: what the runtime costs beside its peers, and what being observed costs.
 //!
-//! Four parts: `peers` (ours, tokio and may), `probe` (a probe that nobody listens to), `observed`
+//! Four parts: `peers` (ours, tokio, may, threads and Go), `probe` (a probe that nobody listens to), `observed`
 //! (each of ours unobserved against each mode of the observer) and `monitor` (the price of the
 //! monitor's thread). Each prints a Markdown table with its conditions and keeps it in
 //! `target/bench/`, anew after each row, so that a run that is ended early leaves what it had.
@@ -41,6 +41,22 @@ const BENCHES: [&str; 7] = [
     "recursion",
 ];
 
+/// Those over channels, locks, timers and pools, of `peers` only.
+const PRIMITIVES: [&str; 12] = [
+    "fan_in",
+    "four_to_four",
+    "rendezvous",
+    "select_2",
+    "mutex_1000",
+    "rwlock_95",
+    "semaphore",
+    "wait_group",
+    "timers_1m",
+    "pool",
+    "work",
+    "work_yield",
+];
+
 /// What `bench` takes.
 #[derive(Debug, clap::Args)]
 #[group(skip)]
@@ -49,7 +65,7 @@ pub struct Options {
     #[arg(value_enum)]
     parts: Vec<Part>,
     /// Of `peers` and `observed`: only this measurement; may be given more than once.
-    #[arg(long = "bench", value_name = "NAME", value_parser = BENCHES)]
+    #[arg(long = "bench", value_name = "NAME", value_parser = [&BENCHES[..], &PRIMITIVES].concat())]
     names: Vec<String>,
     /// Of `peers`: how often each measurement is repeated.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
@@ -76,7 +92,7 @@ pub struct Options {
 /// One part of the benchmarks, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Part {
-    /// Ours, tokio and may, each in processes of its own.
+    /// Ours, tokio, may, threads and Go, each in processes of its own.
     Peers,
     /// A probe whose semaphore is 0: a load and a branch, in a loop without and with it.
     Probe,
@@ -127,9 +143,10 @@ fn possible(named: &[Part], root: bool) -> Result<Vec<Part>> {
     Ok(all.filter(|part| wanted(part) && can(part)).collect())
 }
 
-fn selected(names: &[String]) -> Vec<&'static str> {
-    BENCHES
-        .into_iter()
+fn selected(benches: &[&'static str], names: &[String]) -> Vec<&'static str> {
+    benches
+        .iter()
+        .copied()
         .filter(|name| names.is_empty() || names.iter().any(|given| given == name))
         .collect()
 }
@@ -181,9 +198,9 @@ mod tests {
 
     #[test]
     fn keeps_the_order_of_the_table_whatever_the_order_of_the_names() {
-        assert_eq!(selected(&[]), BENCHES);
+        assert_eq!(selected(&BENCHES, &[]), BENCHES);
         let names = ["sleepers_1m".to_owned(), "spawn_join".to_owned()];
-        assert_eq!(selected(&names), ["spawn_join", "sleepers_1m"]);
+        assert_eq!(selected(&BENCHES, &names), ["spawn_join", "sleepers_1m"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::conversation::Conversation;
 use super::pairs::{self, Pair, Row, Side};
 use super::semaphores::Armed;
 use super::watch::Watch;
-use super::{Options, Sheet, build_contestants, selected};
+use super::{BENCHES, Options, Sheet, build_contestants, selected};
 use crate::command::Invocation;
 use crate::plan;
 use crate::workspace::Workspace;
@@ -58,7 +58,7 @@ pub fn run(workspace: &Workspace, options: &Options, observer: &Path) -> Result<
 
 /// The measurements to take: all but the longest when none is named.
 fn measurements(names: &[String]) -> Vec<&'static str> {
-    let mut all = selected(names);
+    let mut all = selected(&BENCHES, names);
     if names.is_empty() {
         all.retain(|name| *name != LONGEST);
     }

@@ -8,6 +8,8 @@ use std::fmt::Write;
 pub enum Sample {
     /// Nanoseconds per operation.
     Nanoseconds(f64),
+    /// The same, and the share of objects that were used again.
+    Pooled { ns: f64, reused: f64 },
     /// The contestant cannot do this, and why.
     Skipped(String),
 }
@@ -15,7 +17,7 @@ pub enum Sample {
 /// All rounds of one measurement, a column a runtime, ours first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    name: &'static str,
+    name: String,
     columns: Vec<Column>,
 }
 
@@ -23,19 +25,21 @@ pub struct Row {
 struct Column {
     runtime: &'static str,
     samples: Vec<f64>,
+    reused: Vec<f64>,
     skipped: Option<String>,
 }
 
 impl Row {
     /// An empty row.
-    pub fn new(name: &'static str, runtimes: &[&'static str]) -> Self {
+    pub fn new(name: impl Into<String>, runtimes: &[&'static str]) -> Self {
         let column = |runtime: &&'static str| Column {
             runtime,
             samples: Vec::new(),
+            reused: Vec::new(),
             skipped: None,
         };
         Self {
-            name,
+            name: name.into(),
             columns: runtimes.iter().map(column).collect(),
         }
     }
@@ -44,6 +48,10 @@ impl Row {
     pub fn push(&mut self, at: usize, sample: Sample) {
         match sample {
             Sample::Nanoseconds(ns) => self.columns[at].samples.push(ns),
+            Sample::Pooled { ns, reused } => {
+                self.columns[at].samples.push(ns);
+                self.columns[at].reused.push(reused);
+            }
             Sample::Skipped(reason) => self.columns[at].skipped = Some(reason),
         }
     }
@@ -93,10 +101,11 @@ impl Column {
             return ("–".to_owned(), self.skipped.clone().unwrap_or_default());
         }
         let (low, high) = spread(&self.samples);
-        (
-            duration(median(&self.samples)),
-            format!("{} – {}", duration(low), duration(high)),
-        )
+        let mut middle = duration(median(&self.samples));
+        if !self.reused.is_empty() {
+            let _ = write!(middle, ", {:.1} % used again", 100.0 * median(&self.reused));
+        }
+        (middle, format!("{} – {}", duration(low), duration(high)))
     }
 }
 

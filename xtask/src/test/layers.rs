@@ -10,15 +10,18 @@ use std::path::PathBuf;
 use super::Options;
 use super::outcome::{Counts, Verdict};
 use super::prepare::{Prepared, Programs, missing_programs};
-use super::{deploy, vm};
+use super::{deploy, sanitize, vm};
 use crate::build::OBJECT_VARIABLE;
 use crate::command::Invocation;
 use crate::runner::{self, Show};
+use crate::stress;
 use crate::toolchain;
 use crate::workspace::Workspace;
 
 /// Exploring more preemptions than this finds little and costs much.
 const LOOM_PREEMPTIONS: &str = "3";
+/// Random programs of the layer `stress`: some ten seconds.
+const STRESS_PROGRAMS: u32 = 2_000;
 /// Tests read clocks; task records and sites live for ever by design, and a task's worker is
 /// found through an address that was exposed.
 const MIRI_FLAGS: &str =
@@ -28,7 +31,15 @@ const ONE_AT_A_TIME: [&str; 2] = ["--test-threads", "1"];
 /// Where the tests of the layer `deploy` stand among the end-to-end ones.
 const DEPLOY_TESTS: &str = "deploy::";
 /// The programs that the end-to-end tests start themselves.
-const E2E_PROGRAMS: [&str; 5] = ["bpftrace", "promtool", "prometheus", "setpriv", "tmux"];
+const E2E_PROGRAMS: [&str; 7] = [
+    "bpftrace",
+    "go",
+    "objcopy",
+    "promtool",
+    "prometheus",
+    "setpriv",
+    "tmux",
+];
 
 /// One run of the layers.
 pub struct Run<'a> {
@@ -47,7 +58,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// `cargo test` on the plain members; the runtime's tests again in release, because some
+    /// `cargo test` on the plain members; the runtime's again with its features, and in release, because some
     /// mistakes around a context switch exist only in optimised code, and what a disarmed probe is
     /// in machine code.
     pub fn unit(&self) -> Result<Verdict> {
@@ -66,7 +77,20 @@ impl<'a> Run<'a> {
         let plain = self
             .cargo(&["test", "--no-fail-fast", "--"])
             .args(&self.options.arguments);
-        let mut calls = vec![("unit", plain), ("unit-release", self.tests(&release))];
+        let featured = [
+            "test",
+            "--no-fail-fast",
+            "--package",
+            "runtime",
+            "--all-features",
+            "--",
+        ];
+        let featured = self.cargo(&featured).args(&self.options.arguments);
+        let mut calls = vec![
+            ("unit", plain),
+            ("unit-features", featured),
+            ("unit-release", self.tests(&release)),
+        ];
         if self.options.long {
             // Apart from the above, where it would also run examples in docs that are not to run.
             let long = [
@@ -132,6 +156,34 @@ impl<'a> Run<'a> {
             ),
             ("miri-runtime", call(&["--package", "runtime", "--lib"])),
         ])
+    }
+
+    /// A fixed number of random programs; others at every run.
+    pub fn stress(&self) -> Result<Verdict> {
+        let programs = ["--programs".to_owned(), STRESS_PROGRAMS.to_string()];
+        let finished = stress::programs(self.workspace, &programs)?;
+        // One test, however many programs.
+        let success = finished.status.success();
+        let counts = Counts {
+            passed: success.into(),
+            failed: (!success).into(),
+            ignored: 0,
+        };
+        Ok(if success {
+            Verdict::Passed(counts)
+        } else {
+            Verdict::Failed(counts)
+        })
+    }
+
+    /// The runtime's tests with the thread sanitizer.
+    pub fn sanitize(&self) -> Result<Verdict> {
+        let nightly = match toolchain::with_source(self.workspace, self.options.setup.no_install) {
+            Ok(nightly) => nightly,
+            Err(error) => return Ok(Verdict::CannotRun(format!("{error:#}"))),
+        };
+        let thread = self.with_test_arguments(sanitize::thread(self.workspace, &nightly));
+        self.all(&[("sanitize-thread", thread)])
     }
 
     /// The observer's tests against the real kernel.
@@ -288,8 +340,10 @@ impl<'a> Run<'a> {
             .test_call("e2e")?
             .env("PARKWATCH_OBSERVER", &programs.observer)
             .env("PARKWATCH_TARGET", programs.examples.join("target"))
+            .env("PARKWATCH_STATIC_TARGET", &programs.static_target)
             .env("PARKWATCH_DEMO", programs.examples.join("demo"))
-            .env("PARKWATCH_GALLERY", programs.examples.join("gallery")))
+            .env("PARKWATCH_GALLERY", programs.examples.join("gallery"))
+            .env("PARKWATCH_HTTP", programs.examples.join("http")))
     }
 
     /// One test after another, unless the caller chose otherwise.

@@ -7,6 +7,7 @@ mod deploy;
 mod layers;
 mod outcome;
 mod prepare;
+mod sanitize;
 mod vm;
 
 use anyhow::Result;
@@ -46,6 +47,10 @@ pub enum Layer {
     Model,
     /// The runtime and the contract crates under Miri.
     Miri,
+    /// Random programs over all primitives of the runtime, in release.
+    Stress,
+    /// The runtime under the thread sanitizer.
+    Sanitize,
     /// The kernel programs loaded and attached on this kernel.
     Kernel,
     /// The built observer beside real targets, bpftrace and Prometheus.
@@ -57,10 +62,12 @@ pub enum Layer {
 }
 
 impl Layer {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Unit,
         Self::Model,
         Self::Miri,
+        Self::Stress,
+        Self::Sanitize,
         Self::Kernel,
         Self::E2e,
         Self::Deploy,
@@ -72,6 +79,8 @@ impl Layer {
             Self::Unit => "unit",
             Self::Model => "model",
             Self::Miri => "miri",
+            Self::Stress => "stress",
+            Self::Sanitize => "sanitize",
             Self::Kernel => "kernel",
             Self::E2e => "e2e",
             Self::Deploy => "deploy",
@@ -130,6 +139,8 @@ fn run_layer(
         Layer::Unit => run.unit(),
         Layer::Model => run.model(),
         Layer::Miri => run.miri(),
+        Layer::Stress => run.stress(),
+        Layer::Sanitize => run.sanitize(),
         Layer::Kernel => run.kernel(),
         Layer::E2e => run.e2e(),
         Layer::Deploy => run.deploy(),
@@ -153,7 +164,7 @@ mod tests {
 
     #[test]
     fn runs_all_layers_but_the_long_one_when_none_is_named() {
-        assert_eq!(selected(&[], false), Layer::ALL[..6]);
+        assert_eq!(selected(&[], false), Layer::ALL[..8]);
         assert_eq!(selected(&[], true), Layer::ALL);
     }
 

@@ -38,6 +38,8 @@ pub struct Programs {
     pub observer: PathBuf,
     /// The folder of the runtime's examples.
     pub examples: PathBuf,
+    /// The target program, built otherwise.
+    pub static_target: PathBuf,
 }
 
 impl Prepared {
@@ -105,7 +107,8 @@ fn kernel_object(workspace: &Workspace, options: &setup::Options) -> Result<Path
 fn programs(workspace: &Workspace, object: &Path) -> Result<Programs> {
     Ok(Programs {
         observer: build::observer_with(workspace, object)?,
-        examples: build::examples(workspace, &["demo", "target", "gallery"])?,
+        examples: build::examples(workspace, &["demo", "target", "gallery", "http"])?,
+        static_target: build::static_target(workspace)?,
     })
 }
 

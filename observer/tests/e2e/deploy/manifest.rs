@@ -3,7 +3,7 @@
 //! Keys that this file does not know, where they decide over rights, are errors: a manifest that
 //! says more than is tried here must not pass.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -24,6 +24,8 @@ pub struct PodSpec {
     pub host_pid: bool,
     #[serde(default)]
     pub host_network: bool,
+    #[serde(default)]
+    pub automount_service_account_token: bool,
     pub security_context: PodSecurity,
     pub containers: Vec<ContainerSpec>,
     #[serde(default)]
@@ -133,6 +135,18 @@ pub struct HttpGet {
     pub port: String,
 }
 
+impl PodSpec {
+    /// The kinds of its volumes, each once.
+    pub fn volume_kinds(&self) -> Vec<&'static str> {
+        let kind = |volume: &Volume| match volume.config_map {
+            Some(_) => "configMap",
+            None => "emptyDir",
+        };
+        let kinds: BTreeSet<_> = self.volumes.iter().map(kind).collect();
+        kinds.into_iter().collect()
+    }
+}
+
 impl ContainerSpec {
     /// The three probes, named.
     pub fn probes(&self) -> [(&'static str, &HttpGet); 3] {
@@ -171,8 +185,20 @@ pub fn overlays() -> Vec<(String, DaemonSet)> {
     paths.iter().map(read).collect()
 }
 
+/// The objects of one kind in an overlay, as they are rendered.
+pub fn objects(overlay: &str, kind: &str) -> Vec<Value> {
+    let path = require("PARKWATCH_MANIFESTS").join(format!("{overlay}.yaml"));
+    let mut documents = documents(&std::fs::read_to_string(path).expect("the overlay is rendered"));
+    documents.retain(|document| document["kind"] == kind);
+    documents
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(text).expect("YAML")
+}
+
 fn parse(text: &str) -> DaemonSet {
-    let documents: Vec<Value> = serde_saphyr::from_multiple(text).expect("YAML");
+    let documents = documents(text);
     let of_kind = |kind: &'static str| documents.iter().filter(move |one| one["kind"] == kind);
     let found: Vec<_> = of_kind("DaemonSet").collect();
     assert_eq!(found.len(), 1, "one DaemonSet");

@@ -3,49 +3,28 @@
 //!
 //! Run by `cargo xtask test deploy`, which builds the image and renders the manifests.
 
+mod alerts;
+mod cluster;
 mod container;
+mod counts;
+mod custom;
 mod manifest;
+mod names;
+mod pod;
 mod program;
+mod recorded;
 mod rights;
 mod seccomp;
 
 use std::time::Duration;
 
-use crate::harness::{Target, best_of, shows_live};
-use container::{Container, Pod};
+use crate::harness::{Target, shows_live};
+use container::Container;
 use manifest::{DaemonSet, overlays};
+use pod::Pod;
 
 /// The contract: every number is exact within this of an attach or a change.
 const BOUND: Duration = Duration::from_secs(2);
-
-#[test]
-fn shows_exactly_the_tasks_of_its_node_under_every_overlay() {
-    for (overlay, daemon_set) in overlays() {
-        println!("overlay {overlay}");
-        let container = Container::start(&Pod::of(&daemon_set));
-        let mut target = Target::start(&[]);
-        best_of("exact after a spawn", BOUND, |_| {
-            // Fewer sites than have series of their own under the manifests' settings.
-            target.command("spawn 40 10000");
-            shows_live(container.observer(), &mut target)
-        });
-        best_of("exact after ends", BOUND, |_| {
-            target.command("release 400");
-            shows_live(container.observer(), &mut target)
-        });
-    }
-}
-
-#[test]
-fn shows_tasks_that_are_older_than_its_container() {
-    let mut target = Target::start(&[]);
-    target.command("spawn 40 20000");
-    let (_, daemon_set) = overlays().remove(0);
-    best_of("exact after a late attach", BOUND, |_| {
-        let container = Container::start(&Pod::of(&daemon_set));
-        shows_live(container.observer(), &mut target)
-    });
-}
 
 #[test]
 fn answers_the_probes_that_the_kubelet_sends() {

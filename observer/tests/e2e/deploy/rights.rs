@@ -4,9 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use super::container::{Container, Pod};
+use super::container::Container;
 use super::manifest::overlays;
 use super::overlay;
+use super::pod::Pod;
 use crate::harness::{Target, eventually, require};
 
 /// `nobody` on every distribution.

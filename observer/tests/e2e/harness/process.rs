@@ -1,6 +1,7 @@
-//! Paths of the programs under test, and a look into another process's memory.
+//! Paths of the programs under test, ports for them, and a look into another process's memory.
 
 use std::fs::File;
+use std::net::TcpListener;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
@@ -18,6 +19,16 @@ pub fn require(variable: &str) -> PathBuf {
         Some(path) => path.into(),
         None => panic!("{variable} is not set; run these tests with `cargo xtask test e2e`"),
     }
+}
+
+/// A port of the loopback that nobody listens on.
+///
+/// # Panics
+///
+/// If there is none.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
 }
 
 /// Name and value of every probe semaphore of a process's executable.

@@ -6,14 +6,11 @@ use std::time::Duration;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use crate::primitives::threads;
 use crate::{may, ours, tokio};
 
 /// Depth to which each task of [`Bench::Recursion`] recurses.
 pub const RECURSION_BYTES: usize = 64 * 1024;
-
-/// Tasks that a runtime with two mappings a stack can have at once under the kernel's
-/// default `vm.max_map_count` of 65,530.
-const MOST_MAPPED_STACKS: u64 = 30_000;
 
 /// A runtime.
 #[derive(Clone, Copy, Debug, Serialize, ValueEnum)]
@@ -22,6 +19,8 @@ pub enum Contestant {
     Ours,
     Tokio,
     May,
+    /// Threads of the system, with the channels of crossbeam and the locks of parking_lot.
+    Threads,
 }
 
 /// A workload.
@@ -49,6 +48,38 @@ pub enum Bench {
     Sleepers1m,
     /// Tasks recurse to 64 KiB of stack; spawned together, per task.
     Recursion,
+    /// Sixteen tasks send to one over a channel with room for 128; per message.
+    FanIn,
+    /// Four tasks send to four over a channel with room for 128; per message.
+    FourToFour,
+    /// One task hands numbers to another; per number.
+    Rendezvous,
+    /// One task takes from whichever of two channels with room for 128 has something; per message.
+    #[value(name = "select_2")]
+    #[serde(rename = "select_2")]
+    Select2,
+    /// A thousand tasks add to a number behind a mutex; per lock.
+    #[value(name = "mutex_1000")]
+    #[serde(rename = "mutex_1000")]
+    Mutex1000,
+    /// A hundred tasks share a lock, one in twenty writes; per lock.
+    #[value(name = "rwlock_95")]
+    #[serde(rename = "rwlock_95")]
+    Rwlock95,
+    /// A hundred tasks share ten permits and yield with one; per permit.
+    Semaphore,
+    /// A task waits for a hundred others that it spawns, again and again; per member.
+    WaitGroup,
+    /// Timers of an hour that are inserted and cancelled, by a hundred tasks; per timer.
+    #[value(name = "timers_1m")]
+    #[serde(rename = "timers_1m")]
+    Timers1m,
+    /// Objects that one task takes from a pool and another puts back; per object.
+    Pool,
+    /// A hundred tasks, a microsecond's work at a time; per microsecond's work.
+    Work,
+    /// The same, with a yield after each.
+    WorkYield,
 }
 
 /// A workload with its size.
@@ -68,6 +99,10 @@ impl Bench {
             Self::SpawnThenJoin | Self::ChanRoundTrip => 300_000,
             Self::Yield2 | Self::Yield1000 => 4_000_000,
             Self::Recursion => 10_000,
+            Self::FanIn | Self::FourToFour | Self::Select2 | Self::Timers1m => 1_000_000,
+            Self::Mutex1000 | Self::Rwlock95 => 4_000_000,
+            Self::Rendezvous | Self::Semaphore | Self::WaitGroup | Self::Pool => 500_000,
+            Self::Work | Self::WorkYield => 1_000_000,
         }
     }
 }
@@ -75,10 +110,12 @@ impl Bench {
 impl Contestant {
     /// Why this runtime cannot carry this load at all, if so.
     pub fn refuses(self, load: &Load) -> Option<&'static str> {
-        let at_once = matches!(load.bench, Bench::Sleepers1m | Bench::SpawnJoin);
-        let too_many = at_once && load.count > MOST_MAPPED_STACKS;
-        (matches!(self, Self::May) && too_many)
-            .then_some("two mappings a task: more than vm.max_map_count allows")
+        match self {
+            Self::Ours => None,
+            Self::Tokio => tokio::lacks(load.bench),
+            Self::May => may::lacks(load),
+            Self::Threads => threads::lacks(load.bench),
+        }
     }
 
     /// Carries the load; the time that it took, without the runtime's start and end.
@@ -87,6 +124,7 @@ impl Contestant {
             Self::Ours => ours::run(load),
             Self::Tokio => tokio::run(load),
             Self::May => may::run(load),
+            Self::Threads => threads::run(load),
         }
     }
 }

@@ -15,6 +15,7 @@ mod contestant;
 mod may;
 mod measure;
 mod ours;
+mod primitives;
 mod recursion;
 mod tokio;
 
@@ -91,6 +92,7 @@ fn load_of(line: &str, own: &Load) -> Result<Load> {
 }
 
 fn round(contestant: Contestant, load: &Load) -> Result<()> {
+    measure::begin();
     let elapsed = contestant.run(load);
     print(&Report::measured(contestant, load, elapsed))
 }

@@ -7,10 +7,30 @@ use may::go;
 use may::sync::mpsc;
 
 use crate::contestant::{Bench, Load, RECURSION_BYTES};
+use crate::primitives::may as primitives;
 use crate::recursion::recurse;
 
 /// Room above the recursion itself for the runtime's and the task's own frames.
 const SPARE_BYTES: usize = 32 * 1024;
+
+/// Tasks that a runtime with two mappings a stack can have at once under the kernel's
+/// default `vm.max_map_count` of 65,530.
+const MOST_MAPPED_STACKS: u64 = 30_000;
+
+/// What it has not, or cannot do.
+pub fn lacks(load: &Load) -> Option<&'static str> {
+    match load.bench {
+        Bench::Sleepers1m | Bench::SpawnJoin if load.count > MOST_MAPPED_STACKS => {
+            Some("two mappings a task: more than vm.max_map_count allows")
+        }
+        Bench::FanIn | Bench::FourToFour | Bench::Select2 => Some("no bounded channels"),
+        Bench::Rendezvous => Some("no rendezvous"),
+        Bench::WaitGroup => Some("no wait group"),
+        Bench::Timers1m => Some("no timer without a wait that lasts"),
+        Bench::Pool => Some("no pool"),
+        _ => None,
+    }
+}
 
 pub fn run(load: &Load) -> Duration {
     may::config().set_workers(load.workers);
@@ -37,6 +57,12 @@ fn carry(bench: Bench, count: u64) {
         Bench::Yield1000 => yields(count, 1_000),
         Bench::Sleepers1m => sleepers(count),
         Bench::Recursion => recursion(count),
+        Bench::Mutex1000 => primitives::mutex(count),
+        Bench::Rwlock95 => primitives::rwlock(count),
+        Bench::Semaphore => primitives::semaphore(count),
+        Bench::Work => primitives::works(count, false),
+        Bench::WorkYield => primitives::works(count, true),
+        _ => unreachable!("refused"),
     }
 }
 

@@ -1,10 +1,19 @@
 //! What one round reports: a line of JSON.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::contestant::{Bench, Contestant, Load};
+
+/// Objects that pools have made in this round.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// A pool had none to use again.
+pub fn count_made() {
+    MADE.fetch_add(1, Ordering::Relaxed);
+}
 
 /// One round, or why there was none.
 #[derive(Serialize)]
@@ -18,6 +27,9 @@ pub struct Report {
     #[serde(skip_serializing_if = "Option::is_none")]
     elapsed_ns: Option<u64>,
     peak_rss_bytes: u64,
+    /// Of the bench `pool`: the share of objects that were used again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reused: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<&'static str>,
 }
@@ -28,6 +40,7 @@ impl Report {
         Self {
             ns_per_op: Some(elapsed_ns as f64 / load.count as f64),
             elapsed_ns: Some(elapsed_ns),
+            reused: (load.bench == Bench::Pool).then(|| reused(load.count)),
             ..Self::empty(runtime, load)
         }
     }
@@ -47,10 +60,20 @@ impl Report {
             count: load.count,
             ns_per_op: None,
             elapsed_ns: None,
+            reused: None,
             peak_rss_bytes: peak_rss_bytes(),
             skipped: None,
         }
     }
+}
+
+/// Before a round: what the rounds before made is not this one's.
+pub fn begin() {
+    MADE.store(0, Ordering::Relaxed);
+}
+
+fn reused(count: u64) -> f64 {
+    1.0 - MADE.load(Ordering::Relaxed) as f64 / count as f64
 }
 
 /// The largest resident set that this process has had; 0 if the kernel does not say.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use runtime::{Builder, chan, sleep, spawn, yield_now};
 
 use crate::contestant::{Bench, Load, RECURSION_BYTES};
+use crate::primitives::{ROOM, ours as primitives};
 use crate::recursion::recurse;
 
 pub fn run(load: &Load) -> Duration {
@@ -17,6 +18,18 @@ pub fn run(load: &Load) -> Duration {
         Bench::Yield1000 => |count| yields(count, 1_000),
         Bench::Sleepers1m => sleepers,
         Bench::Recursion => recursion,
+        Bench::FanIn => |count| primitives::channel(count, 16, 1, chan::bounded(ROOM)),
+        Bench::FourToFour => |count| primitives::channel(count, 4, 4, chan::bounded(ROOM)),
+        Bench::Rendezvous => |count| primitives::channel(count, 1, 1, chan::rendezvous()),
+        Bench::Select2 => primitives::select_2,
+        Bench::Mutex1000 => primitives::mutex,
+        Bench::Rwlock95 => primitives::rwlock,
+        Bench::Semaphore => primitives::semaphore,
+        Bench::WaitGroup => primitives::wait_group,
+        Bench::Timers1m => primitives::timers,
+        Bench::Pool => primitives::pool,
+        Bench::Work => |count| primitives::works(count, false),
+        Bench::WorkYield => |count| primitives::works(count, true),
     };
     Builder::new().workers(load.workers).run(move || {
         let start = Instant::now();

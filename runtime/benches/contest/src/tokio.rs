@@ -8,7 +8,19 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::{spawn, time};
 
 use crate::contestant::{Bench, Load, RECURSION_BYTES};
+use crate::primitives::tokio as primitives;
 use crate::recursion::recurse;
+
+/// What it has not.
+pub fn lacks(bench: Bench) -> Option<&'static str> {
+    match bench {
+        Bench::FourToFour => Some("no channel with several receivers"),
+        Bench::Rendezvous => Some("no rendezvous"),
+        Bench::WaitGroup => Some("no wait group"),
+        Bench::Pool => Some("no pool"),
+        _ => None,
+    }
+}
 
 pub fn run(load: &Load) -> Duration {
     let runtime = Builder::new_multi_thread()
@@ -35,6 +47,17 @@ async fn carry(bench: Bench, count: u64) {
         Bench::Yield1000 => yields(count, 1_000).await,
         Bench::Sleepers1m => sleepers(count).await,
         Bench::Recursion => recursion(count).await,
+        Bench::FanIn => primitives::fan_in(count, 16).await,
+        Bench::Select2 => primitives::select_2(count).await,
+        Bench::Mutex1000 => primitives::mutex(count).await,
+        Bench::Rwlock95 => primitives::rwlock(count).await,
+        Bench::Semaphore => primitives::semaphore(count).await,
+        Bench::Timers1m => primitives::timers(count).await,
+        Bench::Work => primitives::works(count, false).await,
+        Bench::WorkYield => primitives::works(count, true).await,
+        Bench::FourToFour | Bench::Rendezvous | Bench::WaitGroup | Bench::Pool => {
+            unreachable!("refused")
+        }
     }
 }
 

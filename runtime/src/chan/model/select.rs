@@ -216,3 +216,27 @@ fn a_select_that_ends_otherwise_leaves_the_message_to_the_next() {
         cancelling.join().unwrap().unwrap();
     });
 }
+
+/// At every moment there is a message in one of two channels.
+#[test]
+fn a_select_that_does_not_wait_sees_one_moment_of_both_channels() {
+    check(3, || {
+        let (to_first, first) = chan::bounded(1);
+        let (to_second, second) = chan::bounded(1);
+        to_first.send(1).unwrap();
+        let [left, right] = [first.clone(), second.clone()];
+        let looking = thread::spawn(move || {
+            // In this order, which a model does not shuffle.
+            let mut operations = [right.receiving(), left.receiving()];
+            let mut select = Select::new();
+            for operation in &mut operations {
+                select.add(operation);
+            }
+            select.try_now()
+        });
+        to_second.send(2).unwrap();
+        let _ = first.try_recv();
+        assert!(looking.join().unwrap().is_some());
+        drop(second);
+    });
+}

@@ -26,6 +26,9 @@
 //! try again. Each retry needs both to line up between the other's look and its withdrawal, so
 //! it does not go on for ever; the order of arms is random.
 //!
+//! **A select that does not wait** stands in all lines after 1, too, and withdraws at once: it
+//! finds nothing only if there was a moment at which nothing could be done in any of them.
+//!
 //! Times and tokens choose nobody. The earliest time bounds the park, a token unparks the task;
 //! then the task itself withdraws.
 
@@ -47,16 +50,40 @@ pub fn wait(arms: &mut [Arm<'_>]) -> usize {
     }
 }
 
-/// Attempts each of the arms.
+/// The index of an arm that took place without waiting; `None` if at one moment none could.
 pub fn try_now(arms: &mut [Arm<'_>]) -> Option<usize> {
-    number(arms);
-    shuffle(arms);
-    attempt_any(arms)
+    attempt_all(arms).or_else(|| {
+        // A single attempt is one moment.
+        let is_one = arms.len() < 2;
+        if is_one { None } else { look_at_once(arms) }
+    })
+}
+
+/// Stands in all lines at once and does not wait there: attempts one after the other may miss
+/// what goes from a channel that is yet to be looked at to one that was.
+fn look_at_once(arms: &mut [Arm<'_>]) -> Option<usize> {
+    let claim = Arc::new(Claim::new());
+    loop {
+        let mut standing = Standing::new(arms, &claim);
+        let is_in_all = standing.line_up();
+        let chosen = standing.withdraw();
+        if let Some(index) = standing.leave() {
+            return Some(index);
+        }
+        if is_in_all && chosen.is_none() {
+            // When it stood in the last line, no channel was ready: it would have been chosen.
+            return None;
+        }
+        let chosen = chosen.and_then(|chosen| arms[chosen].attempt());
+        if let Some(index) = chosen.or_else(|| attempt_any(arms)) {
+            return Some(index);
+        }
+    }
 }
 
 /// As `wait`, for as long as `until` allows.
 pub(super) fn wait_until(arms: &mut [Arm<'_>], until: Until<'_>) -> Result<usize, Interrupted> {
-    if let Some(index) = try_now(arms) {
+    if let Some(index) = attempt_all(arms) {
         return Ok(index);
     }
     let end_ns = arms.iter().map(|arm| arm.operation.end_ns()).min();
@@ -205,6 +232,13 @@ impl Arm<'_> {
     fn attempt(&mut self) -> Option<usize> {
         self.operation.attempt().then_some(self.index)
     }
+}
+
+/// Step 1.
+fn attempt_all(arms: &mut [Arm<'_>]) -> Option<usize> {
+    number(arms);
+    shuffle(arms);
+    attempt_any(arms)
 }
 
 fn attempt_any(arms: &mut [Arm<'_>]) -> Option<usize> {

@@ -5,12 +5,10 @@ use std::marker::PhantomData;
 use std::mem::forget;
 use std::ops::{Deref, DerefMut};
 use std::sync::LockResult;
-use std::thread::panicking;
 
-use super::super::mutex::result;
+use super::super::poison::WasPanicking;
 use super::super::raw_rwlock::Mode;
 use super::RwLock;
-use crate::primitive::atomic::Ordering;
 
 /// Shared access to the data of an [`RwLock`].
 ///
@@ -27,8 +25,7 @@ pub struct RwLockReadGuard<'a, T: ?Sized> {
 #[must_use = "the lock is left when the guard is dropped"]
 pub struct RwLockWriteGuard<'a, T: ?Sized> {
     lock: &'a RwLock<T>,
-    /// Whether the task was already panicking when it locked.
-    was_panicking: bool,
+    was_panicking: WasPanicking,
     not_send: PhantomData<*const ()>,
 }
 
@@ -40,7 +37,7 @@ unsafe impl<T: ?Sized + Sync> Sync for RwLockWriteGuard<'_, T> {}
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
     /// The guard of a lock that was taken for reading.
     pub(super) fn new(lock: &'a RwLock<T>) -> LockResult<Self> {
-        result(Self::of(lock), lock.is_poisoned())
+        lock.poison.result(Self::of(lock))
     }
 
     fn of(lock: &'a RwLock<T>) -> Self {
@@ -56,10 +53,10 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     pub(super) fn new(lock: &'a RwLock<T>) -> LockResult<Self> {
         let guard = Self {
             lock,
-            was_panicking: panicking(),
+            was_panicking: WasPanicking::now(),
             not_send: PhantomData,
         };
-        result(guard, lock.is_poisoned())
+        lock.poison.result(guard)
     }
 
     /// Goes on reading, without letting a writer in between. Those who wait to read come in too.
@@ -82,9 +79,7 @@ impl<'a, T: ?Sized> RwLockWriteGuard<'a, T> {
     }
 
     fn poison_if_panicking(&self) {
-        if !self.was_panicking && panicking() {
-            self.lock.poisoned.store(true, Ordering::Relaxed);
-        }
+        self.lock.poison.note(self.was_panicking);
     }
 }
 

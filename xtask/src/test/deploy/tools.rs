@@ -14,15 +14,19 @@ use crate::setup;
 use crate::workspace::Workspace;
 
 /// What the layer starts that packages install.
-pub const PROGRAMS: [&str; 8] = [
+pub const PROGRAMS: [&str; 12] = [
     "buildah",
     "umoci",
     "runc",
     "jq",
+    "bpftrace",
     "promtool",
+    "prometheus",
+    "prometheus-alertmanager",
     "python3",
     "setpriv",
     "systemd-analyze",
+    "unshare",
 ];
 /// The first Debian with kustomize; the program needs nothing newer than bookworm's C library.
 const SUITE: &str = "trixie";

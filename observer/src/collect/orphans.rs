@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::collect::Snapshot;
+use super::Snapshot;
 
 /// Finds incarnations with values and without a process, whose end was missed (a full ring).
 ///
@@ -51,11 +51,33 @@ fn incarnations(snapshot: &Snapshot) -> impl Iterator<Item = u64> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::model::fixtures::{Builder, INCARNATION};
+    use observer_ebpf_abi::{EventCounts, Process, SiteKey, incarnation_of};
+
+    const TGID: u32 = 77;
+    const INCARNATION: u64 = incarnation_of(TGID, 1_000_000_000);
+
+    /// One value, and the process that it is of.
+    fn complete() -> Snapshot {
+        let process = Process {
+            incarnation: INCARNATION,
+            cookie: 1,
+            monitor_tid: TGID,
+            padding: 0,
+        };
+        let key = SiteKey {
+            incarnation: INCARNATION,
+            site: 1,
+        };
+        Snapshot {
+            processes: vec![(TGID, process)],
+            counts: vec![(key, EventCounts::default())],
+            ..Snapshot::default()
+        }
+    }
 
     #[test]
     fn an_incarnation_without_a_process_is_cleared_at_the_second_look() {
-        let mut snapshot = Builder::new().ledger(1, [1, 0, 0, 0]).build();
+        let mut snapshot = complete();
         snapshot.processes.clear();
         let mut orphans = Orphans::default();
         assert!(orphans.find(&snapshot).is_empty());
@@ -64,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_process_that_has_just_appeared_is_no_orphan() {
-        let complete = Builder::new().ledger(1, [1, 0, 0, 0]).build();
+        let complete = complete();
         let mut early = complete.clone();
         early.processes.clear();
         let mut orphans = Orphans::default();

@@ -1,0 +1,3 @@
+module contest
+
+go 1.19
