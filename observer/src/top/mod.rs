@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Every [`Input`] changes the [`State`], and the state alone is drawn: the tests feed the same
-//! inputs and look at the same buffer. [`source`] and [`terminal`] do the I/O.
+//! inputs and look at the same buffer. `source` and `terminal` do the I/O.
 
 mod cursor;
 #[cfg(test)]

@@ -215,3 +215,28 @@ fn spawns_some_hundred(row: &str) -> bool {
         .and_then(|rate| rate.parse::<f64>().ok());
     rate.is_some_and(|rate| (400.0..600.0).contains(&rate))
 }
+
+#[test]
+fn shows_the_stacks_of_the_chosen_process_by_one_key() {
+    let mut target = Target::start(&[]);
+    target.command("spawn 1 7 mutex");
+    let pid = target.pid().to_string();
+    let observer = Observer::start(&["--pid", &pid]);
+    let terminal = Tmux::start("stacks", (120, 40));
+    terminal.line(&top(&observer));
+    terminal.until("the target", |screen| {
+        screen.lines().any(|line| line.starts_with('>'))
+    });
+    terminal.keys(&["d"]);
+    let (stacks, _) = terminal.until("stacks", |screen| screen.contains("mutex"));
+    assert!(
+        stacks.contains(&format!("stacks of process {pid}")),
+        "{stacks}"
+    );
+    assert!(
+        stacks.contains("sites.rs") && stacks.contains("wait"),
+        "{stacks}"
+    );
+    terminal.keys(&["Left"]);
+    terminal.until("the list again", |screen| screen.contains("FINDINGS"));
+}
