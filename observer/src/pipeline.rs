@@ -19,6 +19,7 @@ mod event_hits;
 mod governor;
 mod histories;
 mod losses;
+mod storms;
 mod targets;
 
 use std::io::Write as _;
@@ -32,7 +33,7 @@ use tokio::task::block_in_place;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::attach::{Kernel, LoadError, LoadOptions};
-use crate::collect::{Collector, Orphans, ProgramLog, Ring, Snapshot};
+use crate::collect::{Collector, Functions, Orphans, ProgramLog, Ring, Snapshot};
 use crate::config::Settings;
 use crate::detect::{Detection, Detectors};
 use crate::export::{
@@ -47,6 +48,7 @@ use costs::ProbeSeconds;
 use event_hits::{EventHits, event_hit_ns};
 use histories::Histories;
 use losses::Losses;
+use storms::ArmedStorms;
 use targets::{Change, Targets};
 
 const STEP: Duration = Duration::from_millis(250);
@@ -127,9 +129,12 @@ impl Signals {
 /// Every stage's state.
 struct Pipeline {
     targets: Targets,
+    /// Before the targets: links go before what they hang on.
+    storms: ArmedStorms,
     event_hits: EventHits,
     probe_seconds: ProbeSeconds,
     collector: Collector,
+    functions: Functions,
     model: Model,
     orphans: Orphans,
     detectors: Detectors,
@@ -154,10 +159,12 @@ impl Pipeline {
         let histories = Histories::new(settings.record).context("cannot write histories")?;
         Ok(Self {
             collector: Collector::new(&kernel),
+            functions: Functions::default(),
             targets: Targets::new(
                 settings.filter,
                 Attachments::new(kernel, settings.mode, settings.governor_share),
             ),
+            storms: ArmedStorms::default(),
             event_hits: EventHits::default(),
             probe_seconds: ProbeSeconds::default(),
             model: Model::new(),
@@ -252,6 +259,7 @@ impl Pipeline {
         self.model.observe(now_ns, &snapshot);
         self.histories.step(now_ns, &snapshot);
         self.read_texts(now_ns);
+        self.read_functions();
         for pid in self.model.strangers().to_vec() {
             let changes = self.targets.met(pid);
             self.apply(changes);
@@ -316,6 +324,14 @@ impl Pipeline {
         self.model.settle(now_ns);
     }
 
+    /// Names the functions in which stacks grow; only where a storm was.
+    fn read_functions(&mut self) {
+        for (pid, pc) in self.model.unnamed_instructions() {
+            let function = self.functions.name(pid, pc);
+            self.model.learn_function(pid, pc, &function);
+        }
+    }
+
     fn forget(&self, incarnation: u64) {
         if incarnation == 0 {
             return;
@@ -330,6 +346,7 @@ impl Pipeline {
         let detection = self
             .detectors
             .look(now_ns, clock::unix_offset_ns(), &self.model);
+        self.storms.follow(now_ns, &detection, &self.targets);
         log_findings(&detection);
         self.selection.update(now_ns, &self.model);
         self.losses.findings.look(detection.findings_left_out);

@@ -94,11 +94,13 @@ pub enum Loss {
     OtherLink = 10,
     /// The map of park reasons was full.
     Reasons = 11,
+    /// The map of instructions at which stacks grow was full.
+    Faults = 12,
 }
 
 impl Loss {
     /// Every cause, by index.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Processes,
         Self::Ledger,
         Self::Sites,
@@ -111,6 +113,7 @@ impl Loss {
         Self::ForeignThread,
         Self::OtherLink,
         Self::Reasons,
+        Self::Faults,
     ];
 
     /// The cause's name: the `map` label of `parkwatch_observer_events_lost_total`.
@@ -129,6 +132,7 @@ impl Loss {
             Self::ForeignThread => "foreign_thread",
             Self::OtherLink => "other_link",
             Self::Reasons => "reasons",
+            Self::Faults => "faults",
         }
     }
 }

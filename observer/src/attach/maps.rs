@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 
 /// The maps that the stage after this one reads.
-const READ: [&str; 11] = [
+const READ: [&str; 12] = [
     names::PROCESSES,
     names::LEDGER,
     names::SITES,
@@ -17,6 +17,7 @@ const READ: [&str; 11] = [
     names::POOLS,
     names::MONITORS,
     names::COUNTS,
+    names::FAULTS,
     names::HISTOGRAMS,
     names::REASONS,
     names::LOSSES,
