@@ -13,6 +13,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 versions=${KUBERNETES_VERSIONS:-1.30.0 1.32.0 1.34.0}
 catalogue=../observer/src/export/catalogue.rs
+finding=../observer/src/detect/finding.rs
 failed=0
 
 fail() { echo "FAILED: $*" >&2 && failed=1; }
@@ -27,6 +28,14 @@ rules() {
 }
 
 alerts() { sed -n 's/^ *- alert: //p' prometheus/rules/*.yaml | sort; }
+
+# The observer's detectors; those that the rules alert on.
+detectors() { sed -n '/^impl Detector {/,/^}/s/.*=> "\([a-z_]*\)".*/\1/p' "$finding" | sort; }
+alerted_detectors() {
+    grep -rhoE 'detector=~?"[a-z_|]+"' prometheus/rules | grep -oE '"[^"]+"' | tr -d '"' | tr '|' '\n'
+    # Decided by rules of their own, over longer windows than the observer's.
+    printf '%s\n' leak level
+}
 
 # Names of the catalogue, those of histograms with their suffixes; and what is not ours.
 known_metrics() {
@@ -50,11 +59,15 @@ names() {
     for name in $(alerts); do
         [ -s "runbooks/$name.md" ] || fail "$name has no runbook"
         grep -rqE "(runbook_url: .*/$name.md)" prometheus/tests || fail "no test expects $name"
+        cat prometheus/tests/*.yaml | grep -qzP "alertname: $name,?\s*exp_alerts: \[\]" \
+            || fail "no test expects $name to be silent"
         grep -q "runbook_url: https://runbooks.example.com/parkwatch/$name.md" prometheus/rules/*.yaml \
             || fail "$name does not link to its runbook"
     done
     diff <(alerts) <(ls runbooks | sed -n 's/^\(Parkwatch.*\)\.md$/\1/p' | sort) >&2 \
         || fail "alerts and runbooks differ"
+
+    diff <(detectors) <(alerted_detectors | sort -u) >&2 || fail "detectors and alerts differ"
 
     # What the rules join or ask for is recorded by one of them, or is a limit that users set.
     grep -rhoE 'record: parkwatch:[a-z_:]+' prometheus/rules | sed 's/record: //' | sort -u >"$work/recorded"

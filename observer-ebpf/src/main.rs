@@ -1,5 +1,5 @@
 //! The kernel programs: one entry point per probe, in table order, and two that follow
-//! processes. `task`, which only a dump arms, has none yet.
+//! processes.
 //!
 //! The observer's `attach` stage loads the object and links `on_<probe>` to the probe's sites.
 //! An entry point names its probe and its handler, nothing else; handlers never loop, and
@@ -12,6 +12,7 @@
 //! | [`hit`] | what every probe's program does before and after its handler |
 //! | [`ledger`], [`stall`] | handlers of the ledger probes |
 //! | [`events`], [`faults`] | handlers of the event probes |
+//! | [`trace`] | the event probes once more, for a trace |
 //! | [`process`] | incarnations, accepted cookies, exec and exit |
 //! | [`maps`], [`registers`], [`emit`], [`loss`], [`cost`] | what they share |
 #![no_std]
@@ -36,6 +37,7 @@ mod process;
 mod registers;
 mod site;
 mod stall;
+mod trace;
 
 use aya_ebpf::macros::{raw_tracepoint, uprobe};
 use aya_ebpf::programs::{ProbeContext, RawTracePointContext};
@@ -64,6 +66,28 @@ entry_points! {
     on_unstall: Unstall => stall::unstall,
     on_pool: Pool => ledger::pool,
     on_monitor: Monitor => ledger::monitor,
+    on_task: Task => stall::task,
+}
+
+macro_rules! trace_entry_points {
+    ($($entry:ident: $probe:ident,)*) => {$(
+        #[doc = concat!("Entry point of [`ProbeId::", stringify!($probe), "`] in a trace.")]
+        #[uprobe]
+        pub fn $entry(context: ProbeContext) -> u32 {
+            // Behind task and site.
+            const ARGUMENTS: usize = ProbeId::$probe.probe().arguments.len() - 2;
+            trace::trace::<ARGUMENTS>(&context, ProbeId::$probe)
+        }
+    )*};
+}
+
+trace_entry_points! {
+    trace_spawn: Spawn,
+    trace_run: Run,
+    trace_park: Park,
+    trace_unpark: Unpark,
+    trace_exit: Exit,
+    trace_stack_grow: StackGrow,
 }
 
 /// A thread exits: `sched_process_exit`.

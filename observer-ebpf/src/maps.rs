@@ -4,12 +4,12 @@
 
 use aya_ebpf::bindings::BPF_F_NO_PREALLOC;
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::{HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
 use observer_ebpf_abi as abi;
 use observer_ebpf_abi::{
     EventCounts, FaultKey, FaultValue, Histogram, HistogramKey, LedgerValue, Loss, MonitorValue,
     ParkedKey, ParkedValue, PoolValue, ProbeCost, Process, ReasonChunk, ReasonKey, SiteKey,
-    SiteText,
+    SiteText, TraceFilter,
 };
 use runtime_abi::PROBES;
 
@@ -80,3 +80,20 @@ pub static COSTS: PerCpuArray<ProbeCost> = PerCpuArray::with_max_entries(PROBES.
 /// Records for user space.
 #[map]
 pub static RING: RingBuf = RingBuf::with_byte_size(abi::RING_BYTES, 0);
+
+/// Whom a trace wants.
+#[map]
+pub static TRACE_FILTER: Array<TraceFilter> = Array::with_max_entries(1, 0);
+
+/// Sites that a trace leaves out.
+#[map]
+pub static TRACE_UNWANTED: HashMap<u64, u32> =
+    HashMap::with_max_entries(abi::MAX_TRACE_UNWANTED, ON_DEMAND);
+
+/// Events of a trace, which makes the ring larger when it loads.
+#[map]
+pub static TRACE: RingBuf = RingBuf::with_byte_size(abi::RING_BYTES_UNUSED, 0);
+
+/// Spawns of a trace with their stacks, and exits.
+#[map]
+pub static TRACE_STACKS: RingBuf = RingBuf::with_byte_size(abi::RING_BYTES_UNUSED, 0);

@@ -1,11 +1,12 @@
 //! Handlers of the ledger probes that name tasks: each hit is a record in the ring.
 //!
 //! Nothing is kept here. A record that was lost is repeated by the monitor's rotation, and a
-//! stall whose end was lost is over when it is no longer repeated.
+//! stall whose end was lost is over when it is no longer repeated. A dump asks for every task
+//! again when records were lost.
 
 use crate::emit::emit;
 use crate::hit::Hit;
-use observer_ebpf_abi::{RECORD_STALL, RECORD_UNSTALL, Record};
+use observer_ebpf_abi::{RECORD_STALL, RECORD_TASK, RECORD_UNSTALL, Record};
 
 /// `stall`: a task that is parked for longer than the stall period.
 #[inline(always)]
@@ -32,9 +33,35 @@ pub fn unstall(hit: &Hit<'_>) {
     emit(hit.context, &record);
 }
 
-/// What both have: task, site, reason.
+/// `task`: one task of a dump.
+#[inline(always)]
+pub fn task(hit: &Hit<'_>) {
+    let record = Record {
+        state: hit.argument::<2>(),
+        reason: hit.argument::<3>(),
+        resource: hit.argument::<4>(),
+        owner: hit.argument::<5>(),
+        parked_ns: hit.argument::<6>(),
+        pc: hit.argument::<7>(),
+        sp: hit.argument::<8>(),
+        fp: hit.argument::<9>(),
+        ..begun(hit, RECORD_TASK)
+    };
+    emit(hit.context, &record);
+}
+
+/// What a stall and its end have: task, site, reason.
 #[inline(always)]
 fn named(hit: &Hit<'_>, kind: u32) -> Record {
+    Record {
+        reason: hit.argument::<2>(),
+        ..begun(hit, kind)
+    }
+}
+
+/// What all have: whose hit it is, task and site.
+#[inline(always)]
+fn begun(hit: &Hit<'_>, kind: u32) -> Record {
     Record {
         kind,
         tgid: hit.tgid,
@@ -42,7 +69,6 @@ fn named(hit: &Hit<'_>, kind: u32) -> Record {
         boot_ns: hit.boot_ns,
         task: hit.argument::<0>(),
         site: hit.argument::<1>(),
-        reason: hit.argument::<2>(),
         ..Record::EMPTY
     }
 }

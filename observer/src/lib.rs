@@ -8,7 +8,7 @@
 //!  (elf)       kernel      maps, ring   pure      pure       /metrics, /findings
 //! ```
 //!
-//! [`kubernetes`] knows names of pods, [`sys`] holds the system calls, [`cli`] the commands, [`config`] their settings.
+//! [`stacks`] reads the stacks of a dump's tasks, [`kubernetes`] knows names of pods, [`sys`] holds the system calls, [`cli`] the commands, [`config`] their settings.
 
 pub mod attach;
 pub mod cli;
@@ -19,7 +19,11 @@ pub mod discover;
 pub mod elf;
 pub mod export;
 pub mod health;
+pub mod human;
 pub mod kubernetes;
 pub mod model;
 pub mod pipeline;
+pub mod stacks;
 pub mod sys;
+pub mod top;
+pub mod trace;

@@ -23,6 +23,7 @@ mod storms;
 mod targets;
 
 use std::io::Write as _;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -65,33 +66,71 @@ const RING_BATCHES: usize = 24;
 /// When the kernel programs cannot be loaded, the address cannot be bound, or the ring can no
 /// longer be read.
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
-    let mut signals = Signals::new().context("cannot wait for signals")?;
+    let signals = Signals::new().context("cannot wait for signals")?;
     if Kernel::object().is_none() {
         return Err(LoadError::NoObject.into());
     }
     let listener = bind(settings.listen).await?;
     let address = listener.local_addr().unwrap_or(settings.listen);
-    let mut kernel = block_in_place(|| Kernel::load(&LoadOptions::default())).context(
-        "cannot load the kernel programs: root or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and \
-             CAP_DAC_READ_SEARCH are needed, and `observer doctor` says what is missing",
-    )?;
-    let ring = Ring::new(&mut kernel).context("cannot read the ring")?;
-    let log = ProgramLog::new(&mut kernel)
-        .inspect_err(|error| tracing::warn!(%error, "the kernel programs' log cannot be read"))
-        .ok();
-    let pods = PodNames::begin(settings.kubernetes).await;
-    let mut pipeline = Pipeline::new(settings, kernel, pods)?;
+    let running = Running::start(settings, Arc::default()).await?;
     let server = tokio::spawn(export::serve(
         listener,
-        pipeline.published.clone(),
-        pipeline.health.clone(),
+        running.pipeline.published.clone(),
+        running.pipeline.health.clone(),
     ));
     tracing::info!("serving http://{address}/metrics");
-    let result = pipeline.watch(ring, log, &mut signals).await;
+    let result = running.watch(signals.received()).await;
     server.abort();
-    block_in_place(|| drop(pipeline));
     tracing::info!("detached");
     result
+}
+
+/// Watches without serving: every view is published, until `stop`; then detaches.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn observe(
+    settings: Settings,
+    published: Arc<Published>,
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let running = Running::start(settings, published).await?;
+    running.watch(stop).await
+}
+
+/// A pipeline with what it reads.
+struct Running {
+    pipeline: Pipeline,
+    ring: Ring,
+    log: Option<ProgramLog>,
+}
+
+impl Running {
+    async fn start(settings: Settings, published: Arc<Published>) -> anyhow::Result<Self> {
+        let mut kernel = block_in_place(|| Kernel::load(&LoadOptions::default())).context(
+            "cannot load the kernel programs: root or CAP_BPF, CAP_PERFMON, CAP_SYS_PTRACE and \
+             CAP_DAC_READ_SEARCH are needed, and `observer doctor` says what is missing",
+        )?;
+        let ring = Ring::new(&mut kernel).context("cannot read the ring")?;
+        let log = ProgramLog::new(&mut kernel)
+            .inspect_err(|error| tracing::warn!(%error, "the kernel programs' log cannot be read"))
+            .ok();
+        let pods = PodNames::begin(settings.kubernetes).await;
+        let pipeline = Pipeline::new(settings, kernel, pods, published)?;
+        Ok(Self {
+            pipeline,
+            ring,
+            log,
+        })
+    }
+
+    /// Watches until `stop`, then detaches.
+    async fn watch(mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let result = self.pipeline.watch(self.ring, self.log, stop).await;
+        block_in_place(|| drop(self.pipeline));
+        result
+    }
 }
 
 impl Probes for Health {
@@ -118,7 +157,7 @@ impl Signals {
         })
     }
 
-    async fn received(&mut self) {
+    async fn received(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
@@ -151,7 +190,12 @@ struct Pipeline {
 }
 
 impl Pipeline {
-    fn new(settings: Settings, kernel: Kernel, pods: PodNames) -> anyhow::Result<Self> {
+    fn new(
+        settings: Settings,
+        kernel: Kernel,
+        pods: PodNames,
+        published: Arc<Published>,
+    ) -> anyhow::Result<Self> {
         let on_finding = settings.on_finding.map(|directory| {
             let shown = directory.display().to_string();
             OnFinding::new(directory).with_context(|| format!("cannot write to {shown}"))
@@ -171,7 +215,7 @@ impl Pipeline {
             orphans: Orphans::default(),
             detectors: Detectors::new(settings.detectors).allowing(settings.allowances),
             selection: Selection::new(settings.limits),
-            published: Arc::default(),
+            published,
             health: Health::default(),
             on_finding: on_finding.transpose()?,
             pods,
@@ -189,15 +233,16 @@ impl Pipeline {
         &mut self,
         mut ring: Ring,
         mut log: Option<ProgramLog>,
-        signals: &mut Signals,
+        stop: impl Future<Output = ()>,
     ) -> anyhow::Result<()> {
+        let mut stop = pin!(stop);
         block_in_place(|| self.resync());
         let mut steps = interval(STEP);
         steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut records = Vec::new();
         loop {
             tokio::select! {
-                () = signals.received() => return Ok(()),
+                () = &mut stop => return Ok(()),
                 id = self.targets.ended() => block_in_place(|| {
                     let change = self.targets.end(id);
                     self.apply(change);
@@ -327,7 +372,9 @@ impl Pipeline {
     /// Names the functions in which stacks grow; only where a storm was.
     fn read_functions(&mut self) {
         for (pid, pc) in self.model.unnamed_instructions() {
-            let function = self.functions.name(pid, pc);
+            self.functions.ask(pid, pc);
+        }
+        for (pid, pc, function) in self.functions.answers() {
             self.model.learn_function(pid, pc, &function);
         }
     }
@@ -379,6 +426,7 @@ impl Pipeline {
             probe_seconds: self.probe_seconds.look(&snapshot.costs),
             maps: snapshot.map_entries,
             sites_dropped: self.selection.sites_dropped(),
+            unix_ms: (clock::boot_ns() + clock::unix_offset_ns()) / 1_000_000,
             unix_offset_ns: clock::unix_offset_ns(),
         }
     }

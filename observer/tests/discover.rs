@@ -50,6 +50,14 @@ fn an_executable_with_probes_is_found_by_scan_and_by_pid() {
 }
 
 #[test]
+fn a_program_that_is_not_position_independent_is_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = build(directory.path(), "fixed", &["-no-pie"]);
+    let found = examine(&Running::start(&program, &[]));
+    assert_eq!(found.carriers[0].id.inode, inode(&program));
+}
+
+#[test]
 fn a_shared_object_with_probes_makes_its_process_a_carrier() {
     let directory = tempfile::tempdir().unwrap();
     let program = build(directory.path(), "plain", &["-DWITHOUT_PROBES"]);

@@ -4,7 +4,9 @@ mod running;
 
 use std::{fmt, io, num::NonZero, panic::Location, time::Duration};
 
-use crate::sched::{handle::Handle, shared::Settings};
+use crate::cancel::Token;
+use crate::introspect::AllAsleep;
+use crate::sched::{handle::Handle, shared::Settings, shutdown, simulation};
 use crate::site::Site;
 use crate::stack;
 use crate::task::{self, JoinError};
@@ -71,16 +73,10 @@ pub struct Leftover {
 }
 
 impl Leftover {
-    /// The line that spawned them: `file:line:column`.
+    /// The line that spawned them.
     #[must_use]
-    pub fn site(&self) -> String {
-        self.site.to_string()
-    }
-
-    /// The static name of their builder.
-    #[must_use]
-    pub fn name(&self) -> Option<&'static str> {
-        self.site.name()
+    pub fn site(&self) -> &'static Site {
+        self.site
     }
 
     /// How many there were.
@@ -128,6 +124,7 @@ pub enum RunError {
 pub struct Builder {
     settings: Settings,
     fixed_stacks: bool,
+    grace: Option<Duration>,
 }
 
 impl Default for Builder {
@@ -150,10 +147,12 @@ impl Builder {
             stall_period: STALL_PERIOD,
             thread_name: "worker".to_owned(),
             simulation: None,
+            on_all_asleep: None,
         };
         Self {
             settings,
             fixed_stacks: false,
+            grace: None,
         }
     }
 
@@ -182,6 +181,36 @@ impl Builder {
         self
     }
 
+    /// Calls `report` when no task of the process can ever run again: what Go reports as "all
+    /// goroutines are asleep". Without this call such a program waits for ever, in silence.
+    ///
+    /// It is told once, by the monitor's thread, within half a second, and only where it is certain:
+    /// every task is parked, none of them for a time, for I/O or in a [`blocking`](crate::blocking)
+    /// call, no timer is set, and **the process has no thread but those of its runtimes**, because
+    /// any other may have a [`Handle`], a sender, or a [`Waiter`](task::Waiter) to wake a task with.
+    /// (The thread of [`dump_on_sigquit`](crate::introspect::dump_on_sigquit) is such a thread.) For
+    /// tasks that wait for each other in a program that goes on otherwise there is
+    /// [`introspect::cycles`](crate::introspect::cycles). If `report` returns, the process goes on
+    /// waiting; if it panics, that ends it.
+    ///
+    /// ```no_run
+    /// use runtime::{Builder, chan};
+    ///
+    /// let builder = Builder::new().on_all_asleep(|asleep| {
+    ///     eprintln!("{asleep}");
+    ///     std::process::exit(2);
+    /// });
+    /// builder.run(|| {
+    ///     let (_sender, receiver) = chan::bounded::<()>(1);
+    ///     // The only sender is ours: all tasks are asleep.
+    ///     let _ = receiver.recv();
+    /// });
+    /// ```
+    pub fn on_all_asleep(mut self, report: fn(&AllAsleep)) -> Self {
+        self.settings.on_all_asleep = Some(report);
+        self
+    }
+
     /// Makes the runtime a simulation with this seed, of one worker.
     pub(crate) fn simulation(mut self, seed: u64) -> Self {
         self.settings.simulation = Some(seed);
@@ -195,6 +224,43 @@ impl Builder {
         self
     }
 
+    /// How long other tasks may take to end when `main` has returned, or panicked. At first none:
+    /// workers stop at once.
+    ///
+    /// With a grace period, `main` runs under a token of the runtime's own, from which those of all
+    /// tasks descend ([`cancel::current`](crate::cancel::current())). When `main` is over,
+    ///
+    /// 1. that token is cancelled: accept loops, connections and workers that look at theirs end
+    ///    their waits with an error, and return, with all their destructors;
+    /// 2. the call waits until no task is left, for this long at most;
+    /// 3. the workers stop, and what did not end is reported by site: in
+    ///    [`Finished::leftover`], and by [`Builder::run`] to standard error.
+    ///
+    /// A server that is to finish what it has begun before anybody is told to stop ends its accept
+    /// loop by a token of its own, and waits, before `main` returns. Other runtimes of the process
+    /// notice nothing.
+    ///
+    /// The price is that every task inherits the token: a count at its spawn and one at its end.
+    ///
+    /// ```
+    /// use runtime::{Builder, cancel, chan, spawn};
+    /// use std::time::Duration;
+    ///
+    /// let (told, stopped) = chan::bounded(1);
+    /// let finished = Builder::new().grace(Duration::from_secs(5)).try_run(move || {
+    ///     spawn(move || {
+    ///         let why = cancel::current().wait();
+    ///         told.send(why.to_string()).unwrap();
+    ///     });
+    /// });
+    /// assert!(finished.unwrap().leftover.is_empty());
+    /// assert_eq!(stopped.recv().unwrap(), "cancelled: it was asked for");
+    /// ```
+    pub fn grace(mut self, period: Duration) -> Self {
+        self.grace = Some(period);
+        self
+    }
+
     /// Runs `main` as [`Runtime::run`] does.
     ///
     /// # Panics
@@ -205,10 +271,16 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
+        let is_graceful = self.grace.is_some();
         let finished = match self.try_run(main) {
             Ok(finished) => finished,
             Err(error) => panic!("{error}"),
         };
+        if is_graceful {
+            for leftover in &finished.leftover {
+                eprintln!("runtime: did not end within the grace period: {leftover}");
+            }
+        }
         match finished.result {
             Ok(value) => value,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -233,8 +305,26 @@ impl Builder {
         }
         let running = Running::start(&self.settings)?;
         let root = task::Builder::new().name("main").service(true);
-        let main = Handle::of(running.shared()).spawn_at(root, location, main);
-        let result = main.join();
+        let seed = self.settings.simulation;
+        let main = move || {
+            if let Some(seed) = seed {
+                simulation::begin_anew(seed);
+            }
+            main()
+        };
+        let handle = Handle::of(running.shared());
+        let result = match self.grace {
+            None => handle.spawn_at(root, location, main).join(),
+            Some(period) => {
+                let token = Token::new();
+                let told = token.clone();
+                let main = move || told.run(main);
+                let result = handle.spawn_at(root, location, main).join();
+                token.cancel();
+                shutdown::wait_until_empty(running.shared(), period);
+                result
+            }
+        };
         let leftover = running.end().into_values();
         let mut leftover: Vec<_> = leftover
             .map(|(site, tasks)| Leftover { site, tasks })

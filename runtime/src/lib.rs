@@ -81,8 +81,9 @@
 //!
 //! # The end
 //!
-//! When the main function returns, workers stop at their next scheduling point. Tasks that are
-//! alive then are dropped if they never ran, else abandoned: never unwound, never freed, counted
+//! When the main function returns, the other tasks are told to stop and given time for it, if the
+//! builder says so ([`Builder::grace`]). Then workers stop at their next scheduling point. Tasks that
+//! are alive then are dropped if they never ran, else abandoned: never unwound, never freed, counted
 //! as cancelled, and reported by site ([`Finished::leftover`]).
 
 // Under loom and Miri threads stand in for switched stacks; what only those need is unused there.
@@ -92,15 +93,21 @@ mod builder;
 pub mod cancel;
 pub mod chan;
 mod context;
+pub mod future;
 pub mod introspect;
 mod ledger;
 mod monitor;
+#[cfg(not(any(miri, loom)))]
+pub mod net;
+mod netpoll;
 pub mod pool;
 mod primitive;
 mod probe;
 #[cfg(all(test, shuttle))]
 mod programs;
 mod sched;
+#[cfg(not(any(miri, loom)))]
+pub mod signal;
 mod site;
 mod stack;
 pub mod sync;
@@ -108,6 +115,8 @@ mod sys;
 pub mod task;
 pub mod test;
 pub mod time;
+#[cfg(feature = "tracing")]
+pub mod tracing;
 
 #[cfg(all(test, not(loom)))]
 mod tests;
@@ -116,6 +125,7 @@ pub use builder::{Builder, Finished, Leftover, RunError, Runtime};
 pub use pool::Pool;
 pub use runtime_abi::Reason;
 pub use sched::handle::Handle;
+pub use site::Site;
 pub use stack::with_open_stack as with_stack;
 pub use task::{
     JoinError, JoinHandle, TaskId, blocking, park, park_timeout, sleep, spawn, yield_now,

@@ -21,26 +21,59 @@
 //! `tests/probes.rs` holds built ELF files against it. Under Miri and loom, and on processors
 //! for which no registers are agreed, the probes do nothing.
 
-use crate::primitive::static_atomic::{AtomicBool, Ordering};
+use crate::primitive::static_atomic::{AtomicBool, AtomicU32, Ordering};
 use std::cell::UnsafeCell;
 
 /// A probe's semaphore: how many listeners there are. The kernel or a debugger writes it, from
 /// outside of the program, hence the volatile read.
-#[repr(transparent)]
-struct Semaphore(UnsafeCell<u16>);
+///
+/// Beside it is a flag of the program's own, for one that wants what the probe's arguments are made
+/// of without the probe: one load asks for both.
+#[repr(C, align(4))]
+struct Semaphore {
+    listeners: UnsafeCell<u16>,
+    inside: UnsafeCell<u16>,
+}
 
-// SAFETY: the program itself never writes it, and reads it volatile.
+// SAFETY: the listeners are not written by the program itself, and read volatile; the flag is read
+// and written by atomic operations only.
 unsafe impl Sync for Semaphore {}
 
 impl Semaphore {
     const fn new() -> Self {
-        Self(UnsafeCell::new(0))
+        Self {
+            listeners: UnsafeCell::new(0),
+            inside: UnsafeCell::new(0),
+        }
     }
 
     #[inline(always)]
     fn listeners(&self) -> u16 {
         // SAFETY: the cell is a valid static; any value of a u16 is valid.
-        unsafe { self.0.get().read_volatile() }
+        unsafe { self.listeners.get().read_volatile() }
+    }
+
+    /// Whether anyone listens, or the program itself wants to know.
+    #[inline(always)]
+    fn is_wanted(&self) -> bool {
+        self.both().load(Ordering::Relaxed) != 0
+    }
+
+    fn set_inside(&self, wanted: bool) {
+        let flag = u32::from_ne_bytes([0, 0, 1, 0]);
+        // An atomic change of both halves leaves the listeners alone, also while the kernel, which
+        // writes its two bytes with one store, counts one more.
+        if wanted {
+            self.both().fetch_or(flag, Ordering::Relaxed);
+        } else {
+            self.both().fetch_and(!flag, Ordering::Relaxed);
+        }
+    }
+
+    #[inline(always)]
+    fn both(&self) -> &AtomicU32 {
+        // SAFETY: four bytes at an address that is a multiple of four, in a static's cells.
+        unsafe { AtomicU32::from_ptr((&raw const *self).cast_mut().cast()) }
     }
 }
 
@@ -248,6 +281,18 @@ probes! {
         stack_bytes stack_bytes_cached stall_period_ns;
     /// One task of a dump.
     task, task_armed: task site state reason resource owner parked_ns pc sp fp;
+}
+
+/// Whether times are to be taken when a task becomes runnable and when it runs: somebody listens to
+/// `run`, or the program measures itself.
+#[inline(always)]
+pub(crate) fn is_run_timed() -> bool {
+    semaphore::run.is_wanted()
+}
+
+/// Whether the program measures itself.
+pub(crate) fn time_runs(wanted: bool) {
+    semaphore::run.set_inside(wanted);
 }
 
 /// How many listen to `task`: each of them wants to see every task once.

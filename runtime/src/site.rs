@@ -16,9 +16,25 @@ use std::fmt;
 use std::panic::Location;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// A source line that spawns tasks.
+/// A source line that spawns tasks, with the static name and the service flag of its builder: what
+/// tasks are counted under. There is one of each for ever, so a reference is a handle, and two are
+/// equal if they are the same.
+///
+/// Shown as `file:line:column`.
+///
+/// ```
+/// use runtime::{Runtime, introspect, task};
+///
+/// Runtime::run(|| {
+///     let indexer = task::Builder::new().name("indexer").spawn(runtime::task::site);
+///     let site = indexer.join().unwrap().unwrap();
+///     assert_eq!((site.name(), site.is_service()), (Some("indexer"), false));
+///     assert_eq!(site.to_string(), format!("{}:{}:{}", site.file(), site.line(), site.column()));
+///     assert!(introspect::sites().iter().any(|counts| counts.site() == site));
+/// });
+/// ```
 #[repr(C)]
-pub(crate) struct Site {
+pub struct Site {
     /// What tracers read at the site's address: first, see [`Site::address`].
     record: SiteRecord,
     file: &'static str,
@@ -48,15 +64,33 @@ impl Site {
         self.index
     }
 
+    /// The source file, as the compiler was given it.
+    #[must_use]
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line in it, from 1.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.record.line
+    }
+
+    /// The column of that, from 1.
+    #[must_use]
+    pub fn column(&self) -> u32 {
+        self.record.column
+    }
+
     /// Whether its tasks are declared to live and wait for ever.
     #[must_use]
-    pub(crate) fn is_service(&self) -> bool {
+    pub fn is_service(&self) -> bool {
         self.record.flags & SITE_FLAG_SERVICE != 0
     }
 
     /// The static name given by the task's builder.
     #[must_use]
-    pub(crate) fn name(&self) -> Option<&'static str> {
+    pub fn name(&self) -> Option<&'static str> {
         self.name
     }
 
@@ -76,12 +110,28 @@ impl Site {
     }
 }
 
+impl PartialEq for Site {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Site {}
+
+impl std::hash::Hash for Site {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.index.hash(state);
+    }
+}
+
 impl fmt::Display for Site {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             formatter,
             "{}:{}:{}",
-            self.file, self.record.line, self.record.column
+            self.file(),
+            self.line(),
+            self.column()
         )
     }
 }

@@ -113,6 +113,7 @@ fn a_run_begins_without_the_steals_and_hand_offs_of_the_run_before() {
         stall_period: Duration::from_secs(1),
         thread_name: "worker".to_owned(),
         simulation: None,
+        on_all_asleep: None,
     };
     let first = Shared::acquire(&settings);
     first.handoffs.store(3, Ordering::Relaxed);

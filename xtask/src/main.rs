@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup|build|dist|run|test|bench|tidy|licences`.
+//! The project's own commands: `cargo xtask setup|build|dist|run|test|stress|bench|tidy|licences`.
 //!
 //! Called by people through the alias in `.cargo/config.toml` and by `.ci/run`. This file parses
 //! the command line and hands over; it never builds or starts anything by itself.
@@ -18,6 +18,7 @@ mod privilege;
 mod run;
 mod runner;
 mod setup;
+mod stress;
 mod test;
 mod tidy;
 mod toolchain;
@@ -49,6 +50,8 @@ enum Command {
     Run(run::Options),
     /// Runs the tests, layer by layer; all layers when none is named.
     Test(test::Options),
+    /// Runs random programs over all primitives, and checks that what goes in comes out.
+    Stress(stress::Options),
     /// Measures the runtime beside its peers and prints a Markdown table.
     Bench(bench::Options),
     /// Checks the rules of the source tree: stage order, where libc and atomics live, file sizes.
@@ -77,6 +80,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Dist(options) => dist::run(&workspace, &options)?,
         Command::Run(options) => return run::run(&workspace, &options),
         Command::Test(options) => return test::run(&workspace, &options),
+        Command::Stress(options) => return stress::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::ClippyEbpf(options) => build::clippy(&workspace, &options)?,

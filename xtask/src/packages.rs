@@ -22,12 +22,13 @@ const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
-const TEST_PROGRAMS: [Need; 5] = [
+const TEST_PROGRAMS: [Need; 6] = [
     need("cc", "gcc"),
     need("readelf", "binutils"),
     need("strip", "binutils"),
     need("gdb", "gdb"),
     need("bpftrace", "bpftrace"),
+    need("tmux", "tmux"),
 ];
 
 /// What the layer `deploy` needs beside them: a builder of images, one who unpacks them, a runtime
@@ -206,7 +207,10 @@ mod tests {
     #[test]
     fn names_each_missing_package_once() {
         let missing = |has: fn(&str) -> bool| missing(&TEST_PROGRAMS, has);
-        assert_eq!(missing(|_| false), ["gcc", "binutils", "gdb", "bpftrace"]);
+        assert_eq!(
+            missing(|_| false),
+            ["gcc", "binutils", "gdb", "bpftrace", "tmux"]
+        );
         assert_eq!(missing(|program| program != "strip"), ["binutils"]);
         assert!(missing(|_| true).is_empty());
     }

@@ -8,10 +8,12 @@
 mod limits;
 mod map;
 mod record;
+mod trace;
 
 pub use limits::*;
 pub use map::*;
 pub use record::*;
+pub use trace::*;
 
 /// A type that crosses the kernel boundary as bytes.
 ///

@@ -37,6 +37,16 @@ pub const REASONS_PER_CHUNK: usize = 1_024;
 /// Bytes of the ring for stalls and for ends of processes. Full: [`crate::Loss::Ring`].
 pub const RING_BYTES: u32 = 8 << 20;
 
+/// Bytes of each ring of a trace. Full: [`crate::Loss::Trace`]. Only a trace has them; elsewhere
+/// they are one page.
+pub const TRACE_RING_BYTES: u32 = 16 << 20;
+
+/// Bytes of a ring that nobody reads: one page.
+pub const RING_BYTES_UNUSED: u32 = 4_096;
+
+/// Sites that a trace does not want and the kernel leaves out. Beyond: user space leaves them out.
+pub const MAX_TRACE_UNWANTED: u32 = 65_536;
+
 /// Bytes of a site's file name that the kernel copies; a longer one is cut at its start.
 pub const FILE_BYTES: usize = 256;
 

@@ -34,6 +34,14 @@ pub mod names {
     pub const COSTS: &str = "COSTS";
     /// Ring buffer of [`crate::Record`]s.
     pub const RING: &str = "RING";
+    /// Array of one [`crate::TraceFilter`].
+    pub const TRACE_FILTER: &str = "TRACE_FILTER";
+    /// Hash: site (`u64`) → `u32` without meaning: sites that a trace leaves out.
+    pub const TRACE_UNWANTED: &str = "TRACE_UNWANTED";
+    /// Ring buffer of [`crate::TraceRecord`]s.
+    pub const TRACE: &str = "TRACE";
+    /// Ring buffer of [`crate::StackRecord`]s.
+    pub const TRACE_STACKS: &str = "TRACE_STACKS";
 }
 
 /// What the kernel side knows of a thread group.

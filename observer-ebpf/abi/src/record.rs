@@ -12,6 +12,8 @@ pub const RECORD_EXIT: u32 = 3;
 /// Kind of a [`Record`]: a thread group, known or not, executed a new program.
 pub const RECORD_EXEC: u32 = 4;
 // 5 was a fork, of which nobody needed to hear: not to be used again.
+/// Kind of a [`Record`]: a `task` hit, of a dump.
+pub const RECORD_TASK: u32 = 6;
 
 /// One record of the ring. Fields that a kind does not have are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +45,11 @@ pub struct Record {
     pub sp: u64,
     /// The saved frame pointer.
     pub fp: u64,
+    /// What a task of a dump is doing, as sent.
+    pub state: u64,
 }
 
-plain! { Record = 96 }
+plain! { Record = 104 }
 
 impl Record {
     /// A record without fields.
@@ -63,6 +67,7 @@ impl Record {
         pc: 0,
         sp: 0,
         fp: 0,
+        state: 0,
     };
 }
 
@@ -94,13 +99,15 @@ pub enum Loss {
     OtherLink = 10,
     /// The map of park reasons was full.
     Reasons = 11,
+    /// The ring of a trace was full.
+    Trace = 12,
     /// The map of instructions at which stacks grow was full.
-    Faults = 12,
+    Faults = 13,
 }
 
 impl Loss {
     /// Every cause, by index.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Processes,
         Self::Ledger,
         Self::Sites,
@@ -113,6 +120,7 @@ impl Loss {
         Self::ForeignThread,
         Self::OtherLink,
         Self::Reasons,
+        Self::Trace,
         Self::Faults,
     ];
 
@@ -132,6 +140,7 @@ impl Loss {
             Self::ForeignThread => "foreign_thread",
             Self::OtherLink => "other_link",
             Self::Reasons => "reasons",
+            Self::Trace => "trace",
             Self::Faults => "faults",
         }
     }

@@ -7,7 +7,6 @@ use crate::discover::Carrier;
 use crate::sys::bpf::Place;
 use crate::sys::uprobe::{OptimisedNop, optimised_nop};
 use aya::Ebpf;
-use observer_ebpf_abi::names;
 use runtime_abi::{Family, ProbeId};
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -25,6 +24,16 @@ pub enum LinkKind {
     Perf,
 }
 
+/// Which programs of the object are loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Programs {
+    /// Those that watch every process: they count, and follow processes.
+    #[default]
+    Watch,
+    /// Those that record every event of one process.
+    Trace,
+}
+
 /// How to load.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
@@ -32,6 +41,8 @@ pub struct LoadOptions {
     pub link: Option<LinkKind>,
     /// Entries of maps by name, instead of the contract's limits.
     pub max_entries: Vec<(&'static str, u32)>,
+    /// Which programs are loaded.
+    pub programs: Programs,
 }
 
 /// What the loaded programs can do on this kernel.
@@ -68,7 +79,7 @@ impl Kernel {
     pub fn load(options: &LoadOptions) -> Result<Self, LoadError> {
         let object = Self::object().ok_or(LoadError::NoObject)?;
         let (loaded, maps) = load::load_maps(object, options)?;
-        let (link, programs) = load_for(object, &loaded, options.link)?;
+        let (link, programs) = load_for(object, &loaded, options)?;
         Ok(Self {
             capabilities: Capabilities {
                 link,
@@ -136,6 +147,20 @@ impl Kernel {
         Ok(Some(GrowthLink::new(descriptors)))
     }
 
+    /// Attaches one probe beside those that are, if the file has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kernel::attach`]; what was attached before stays so.
+    pub fn attach_also(
+        &self,
+        carrier: &Carrier,
+        probe: ProbeId,
+        links: &mut Links,
+    ) -> Result<(), AttachError> {
+        self.attach_probe(carrier, probe, links)
+    }
+
     /// What this kernel allows.
     #[must_use]
     pub fn capabilities(&self) -> Capabilities {
@@ -148,10 +173,10 @@ impl Kernel {
         Arc::clone(&self.maps)
     }
 
-    /// The ring, once.
+    /// The ring of this name, once.
     #[must_use]
-    pub fn take_ring(&mut self) -> Option<aya::maps::Map> {
-        self.loaded.take_map(names::RING)
+    pub fn take_ring(&mut self, name: &str) -> Option<aya::maps::Map> {
+        self.loaded.take_map(name)
     }
 
     /// What aya made, for the stage that reads the programs' log.
@@ -222,10 +247,12 @@ impl Kernel {
 fn load_for(
     object: &[u8],
     loaded: &Ebpf,
-    wanted: Option<LinkKind>,
+    options: &LoadOptions,
 ) -> Result<(LinkKind, HashMap<ProbeId, OwnedFd>), LoadError> {
+    let load = |kind| load::load_programs(object, loaded, options.programs, kind);
+    let wanted = options.link;
     if wanted != Some(LinkKind::Perf) {
-        let programs = load::load_programs(object, loaded, LinkKind::Multi)?;
+        let programs = load(LinkKind::Multi)?;
         let is_supported = programs
             .values()
             .next()
@@ -237,8 +264,5 @@ fn load_for(
             return Err(LoadError::NoMulti);
         }
     }
-    Ok((
-        LinkKind::Perf,
-        load::load_programs(object, loaded, LinkKind::Perf)?,
-    ))
+    Ok((LinkKind::Perf, load(LinkKind::Perf)?))
 }

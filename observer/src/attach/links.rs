@@ -56,9 +56,17 @@ impl Links {
     /// Detaches the event probes. The ledger probes stay armed, and processes keep accepting
     /// hits through these links.
     pub fn drop_events(&mut self) {
-        let stays = |probe: &ProbeId| probe.probe().family == Family::Ledger;
-        self.probes.retain(stays);
-        self.slow.retain(stays);
+        self.retain(|probe| probe.probe().family == Family::Ledger);
+    }
+
+    /// Detaches one probe; the others stay armed.
+    pub fn drop_probe(&mut self, dropped: ProbeId) {
+        self.retain(|probe| *probe != dropped);
+    }
+
+    fn retain(&mut self, stays: impl Fn(&ProbeId) -> bool) {
+        self.probes.retain(&stays);
+        self.slow.retain(&stays);
         self.descriptors.retain(|(probe, _)| stays(probe));
     }
 

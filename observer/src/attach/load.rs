@@ -6,7 +6,7 @@
 //! with the attach type that the links need.
 
 use super::maps::{Maps, data};
-use super::{LinkKind, LoadError, LoadOptions};
+use super::{LinkKind, LoadError, LoadOptions, Programs};
 use crate::sys::bpf::{ProbeProgram, load_probe_program};
 use aya::programs::RawTracePoint;
 use aya::{Ebpf, EbpfLoader};
@@ -22,7 +22,7 @@ const FOLLOWERS: [(&str, &str); 2] = [
     ("on_exec", "sched_process_exec"),
 ];
 
-/// Loads the object's maps and attaches the followers.
+/// Loads the object's maps and attaches the followers, if the set has any.
 pub(super) fn load_maps(object: &[u8], options: &LoadOptions) -> Result<(Ebpf, Maps), LoadError> {
     let mut loader = EbpfLoader::new();
     for (map, entries) in &options.max_entries {
@@ -31,11 +31,18 @@ pub(super) fn load_maps(object: &[u8], options: &LoadOptions) -> Result<(Ebpf, M
     let mut loaded = loader
         .load(object)
         .map_err(|error| refused("maps", error))?;
-    for (program, tracepoint) in FOLLOWERS {
+    for (program, tracepoint) in followers(options.programs) {
         follow(&mut loaded, program, tracepoint).map_err(|error| refused(tracepoint, error))?;
     }
     let maps = Maps::new(&loaded)?;
     Ok((loaded, maps))
+}
+
+fn followers(programs: Programs) -> &'static [(&'static str, &'static str)] {
+    match programs {
+        Programs::Watch => &FOLLOWERS,
+        Programs::Trace => &[],
+    }
 }
 
 fn follow(loaded: &mut Ebpf, program: &str, tracepoint: &str) -> anyhow::Result<()> {
@@ -52,14 +59,16 @@ fn follow(loaded: &mut Ebpf, program: &str, tracepoint: &str) -> anyhow::Result<
 pub(super) fn load_programs(
     object: &[u8],
     loaded: &Ebpf,
+    programs: Programs,
     kind: LinkKind,
 ) -> Result<HashMap<ProbeId, OwnedFd>, LoadError> {
     let object = relocate(object, loaded).map_err(|error| refused("programs", error))?;
-    let has_program = |probe: &ProbeId| object.programs.contains_key(&program_name(*probe));
-    ProbeId::ALL
+    let named = ProbeId::ALL
         .into_iter()
-        .filter(has_program)
-        .map(|probe| Ok((probe, load_program(&object, probe, kind)?)))
+        .map(|probe| (probe, program_name(programs, probe)));
+    named
+        .filter(|(_, name)| object.programs.contains_key(name))
+        .map(|(probe, name)| Ok((probe, load_program(&object, &name, kind)?)))
         .collect()
 }
 
@@ -82,20 +91,19 @@ fn relocate(object: &[u8], loaded: &Ebpf) -> anyhow::Result<Object> {
     Ok(object)
 }
 
-fn load_program(object: &Object, probe: ProbeId, kind: LinkKind) -> Result<OwnedFd, LoadError> {
-    let name = program_name(probe);
-    let program = &object.programs[&name];
+fn load_program(object: &Object, name: &str, kind: LinkKind) -> Result<OwnedFd, LoadError> {
+    let program = &object.programs[name];
     let function = object
         .functions
         .get(&program.function_key())
-        .ok_or_else(|| refused(&name, "the object has no such function"))?;
+        .ok_or_else(|| refused(name, "the object has no such function"))?;
     let kind = match kind {
         LinkKind::Multi => ProbeProgram::Multi,
         LinkKind::Perf => ProbeProgram::Perf,
     };
     let instructions: Vec<u8> = function.instructions.iter().flat_map(bytes).collect();
-    load_probe_program(&name, &instructions, &program.license, kind)
-        .map_err(|error| refused(&name, error))
+    load_probe_program(name, &instructions, &program.license, kind)
+        .map_err(|error| refused(name, error))
 }
 
 /// An instruction as the kernel reads it.
@@ -109,8 +117,12 @@ fn bytes(instruction: &aya_obj::generated::bpf_insn) -> [u8; 8] {
 }
 
 /// The entry point of a probe in the object.
-fn program_name(probe: ProbeId) -> String {
-    format!("on_{}", probe.probe().name)
+fn program_name(programs: Programs, probe: ProbeId) -> String {
+    let prefix = match programs {
+        Programs::Watch => "on",
+        Programs::Trace => "trace",
+    };
+    format!("{prefix}_{}", probe.probe().name)
 }
 
 fn refused(what: &str, message: impl Display) -> LoadError {

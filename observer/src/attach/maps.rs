@@ -8,8 +8,8 @@ use observer_ebpf_abi::names;
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 
-/// The maps that the stage after this one reads.
-const READ: [&str; 12] = [
+/// The maps that later stages read, and those by which they tell the programs something.
+const READ: [&str; 14] = [
     names::PROCESSES,
     names::LEDGER,
     names::SITES,
@@ -22,6 +22,8 @@ const READ: [&str; 12] = [
     names::REASONS,
     names::LOSSES,
     names::COSTS,
+    names::TRACE_FILTER,
+    names::TRACE_UNWANTED,
 ];
 
 /// Descriptors of the maps; they outlive the programs.

@@ -27,7 +27,7 @@ mod object;
 mod perf;
 
 pub use error::{AttachError, LoadError};
-pub use kernel::{Capabilities, Kernel, LinkKind, LoadOptions};
+pub use kernel::{Capabilities, Kernel, LinkKind, LoadOptions, Programs};
 pub use links::{GrowthLink, Links};
 pub use maps::Maps;
 pub use mode::Mode;

@@ -13,10 +13,16 @@ pub enum Mode {
     Events,
     /// `monitor` only: who is there and which schema it speaks, at a hit a second.
     Monitor,
+    /// `monitor`, and `task` for a dump: every task once each time that it is armed anew.
+    Dump,
+    /// The event probes only, for a trace.
+    Trace,
+    /// `spawn` and `exit` only: who is alive, and who spawned it.
+    Lives,
 }
 
 impl Mode {
-    /// The mode's probes in table order. `task` is never among them: a dump arms it.
+    /// The mode's probes in table order.
     #[must_use]
     pub const fn probes(self) -> &'static [ProbeId] {
         const LEDGER: [ProbeId; 6] = [
@@ -41,10 +47,21 @@ impl Mode {
             ProbeId::Pool,
             ProbeId::Monitor,
         ];
+        const TRACE: [ProbeId; 6] = [
+            ProbeId::Spawn,
+            ProbeId::Run,
+            ProbeId::Park,
+            ProbeId::Unpark,
+            ProbeId::Exit,
+            ProbeId::StackGrow,
+        ];
         match self {
             Self::Ledger => &LEDGER,
             Self::Events => &EVENTS,
             Self::Monitor => &[ProbeId::Monitor],
+            Self::Dump => &[ProbeId::Monitor, ProbeId::Task],
+            Self::Trace => &TRACE,
+            Self::Lives => &[ProbeId::Spawn, ProbeId::Exit],
         }
     }
 }

@@ -7,12 +7,16 @@
 
 pub mod check_config;
 pub mod doctor;
+pub mod dump;
 pub mod list;
 pub mod logging;
 pub mod output;
 pub mod probes;
 pub mod run;
+pub mod top;
+pub mod trace;
 
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -62,10 +66,16 @@ struct CommandLine {
 enum Command {
     /// Attach to every process that carries the probes, now and later, and serve /metrics.
     Run(Box<run::Arguments>),
+    /// Show processes, their sites and what is wrong with them, live in the terminal.
+    Top(top::Arguments),
+    /// Stream every event of one process, as text, JSON or a trace for Perfetto.
+    Trace(trace::Arguments),
     /// Print the processes on this machine that carry the probes.
     List(list::Arguments),
     /// Print the USDT notes of an ELF file, of any provider.
     Probes(probes::Arguments),
+    /// Print the tasks of a process: what they wait for, and their stacks.
+    Dump(dump::Arguments),
     /// Say what this kernel, these privileges and this machine allow.
     Doctor(doctor::Arguments),
     /// Validate a configuration file.
@@ -83,7 +93,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    logging::start(line.global.verbose, line.global.log_format);
+    // Lines of a log would be drawn over; `2> FILE` has them.
+    let is_drawn_over = matches!(line.command, Command::Top(_)) && io::stderr().is_terminal();
+    if !is_drawn_over {
+        logging::start(line.global.verbose, line.global.log_format);
+    }
     match dispatch(line.command) {
         Ok(code) => code,
         Err(error) => {
@@ -96,8 +110,11 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Top(arguments) => top::run(&arguments),
+        Command::Trace(arguments) => trace::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Probes(arguments) => probes::run(&arguments),
+        Command::Dump(arguments) => dump::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
     }

@@ -10,10 +10,17 @@ use serde::Serialize;
 ///
 /// When stdout cannot be written.
 pub fn print(text: &str) -> io::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Prints what is no text to stdout.
+///
+/// # Errors
+///
+/// When stdout cannot be written.
+pub fn print_bytes(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
+    let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
@@ -61,7 +68,8 @@ fn line<T: AsRef<str>>(cells: &[T], widths: &[usize]) -> String {
 
 /// Names come from files and processes that anyone wrote: no control characters reach the
 /// terminal.
-fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()

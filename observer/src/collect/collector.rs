@@ -108,6 +108,18 @@ impl Collector {
         Ok(deleted)
     }
 
+    /// How much was lost for one cause since the load.
+    ///
+    /// # Errors
+    ///
+    /// The map could not be read.
+    pub fn lost(&self, cause: Loss) -> Result<u64, CollectError> {
+        let losses = self
+            .reader(names::LOSSES)
+            .elements(|one: u64, other| one + other)?;
+        Ok(losses.get(cause as usize).copied().unwrap_or(0))
+    }
+
     /// A site's text: what the kernel copied at the first hit, else read from the target's
     /// memory. `None` while neither can be read.
     #[must_use]

@@ -1,34 +1,54 @@
-//! The ring of records as an asynchronous stream.
+//! A ring of records as an asynchronous stream.
 
 use crate::attach::Kernel;
 use crate::sys::plain::from_bytes;
 use crate::sys::poll::watch;
 use aya::maps::{MapData, RingBuf};
-use observer_ebpf_abi::Record;
+use observer_ebpf_abi::{Plain, Record, names};
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsFd as _, OwnedFd};
 use tokio::io::unix::AsyncFd;
 
 /// Most records that one call appends.
 const BATCH: usize = 4_096;
 
-/// The reader of the ring; there is one per [`Kernel`].
-pub struct Ring {
+/// The reader of a ring of `R`s; there is one per [`Kernel`] and ring.
+pub struct Ring<R = Record> {
     ring: RingBuf<MapData>,
     watch: AsyncFd<OwnedFd>,
+    records: PhantomData<fn() -> R>,
 }
 
 impl Ring {
-    /// Takes the ring of a kernel. Needs a tokio runtime with its I/O driver.
+    /// Takes the ring of stalls and of ends of processes. Needs a tokio runtime with its I/O
+    /// driver.
     ///
     /// # Errors
     ///
     /// The ring was taken before, or cannot be polled.
     pub fn new(kernel: &mut Kernel) -> io::Result<Self> {
-        let map = kernel.take_ring().ok_or(io::ErrorKind::NotFound)?;
+        Self::named(kernel, names::RING)
+    }
+}
+
+impl<R: Plain> Ring<R> {
+    /// Takes the ring of this name, whose records are `R`s by the contract. Needs a tokio
+    /// runtime with its I/O driver.
+    ///
+    /// # Errors
+    ///
+    /// The ring was taken before, or cannot be polled.
+    pub fn named(kernel: &mut Kernel, name: &str) -> io::Result<Self> {
+        let map = kernel.take_ring(name).ok_or(io::ErrorKind::NotFound)?;
         let ring = RingBuf::try_from(map).map_err(io::Error::other)?;
         let watch = watch(ring.as_fd())?;
-        Ok(Self { ring, watch })
+        let records = PhantomData;
+        Ok(Self {
+            ring,
+            watch,
+            records,
+        })
     }
 
     /// Waits until the programs wake us and appends the records, at most 4,096 a call. They do
@@ -39,7 +59,7 @@ impl Ring {
     /// # Errors
     ///
     /// The ring can no longer be polled.
-    pub async fn receive(&mut self, records: &mut Vec<Record>) -> io::Result<()> {
+    pub async fn receive(&mut self, records: &mut Vec<R>) -> io::Result<()> {
         loop {
             let mut ready = self.watch.readable().await?;
             let appended = drain(&mut self.ring, records);
@@ -54,12 +74,12 @@ impl Ring {
     }
 
     /// Appends the records that are there, at most 4,096 a call; says whether there may be more.
-    pub fn take(&mut self, records: &mut Vec<Record>) -> bool {
+    pub fn take(&mut self, records: &mut Vec<R>) -> bool {
         drain(&mut self.ring, records) == BATCH
     }
 }
 
-fn drain(ring: &mut RingBuf<MapData>, records: &mut Vec<Record>) -> usize {
+fn drain<R: Plain>(ring: &mut RingBuf<MapData>, records: &mut Vec<R>) -> usize {
     let before = records.len();
     while records.len() - before < BATCH {
         match ring.next() {

@@ -20,6 +20,13 @@ pub struct Text {
 }
 
 impl Text {
+    /// Reads the record at this address in the memory of a process; `None` if it cannot be read
+    /// whole.
+    #[must_use]
+    pub fn read(pid: u32, site: u64) -> Option<Self> {
+        from_memory(pid, site)
+    }
+
     /// The site's tasks are declared to live and wait for ever.
     #[must_use]
     pub const fn is_service(&self) -> bool {

@@ -94,7 +94,7 @@ impl Files {
 }
 
 /// Through which name a mapping's file can be opened.
-struct Place {
+pub(super) struct Place {
     name: Name,
     stat: Stat,
 }
@@ -107,8 +107,8 @@ enum Name {
 
 impl Place {
     /// Finds the file without opening it: it may be a device. `None` if it is no regular file.
-    fn find(process: &ProcessDirectory, mapping: &Mapping<'_>) -> Result<Option<Self>, Errno> {
-        let name = format!("map_files/{}", mapping.range);
+    pub fn find(process: &ProcessDirectory, mapping: &Mapping<'_>) -> Result<Option<Self>, Errno> {
+        let name = format!("map_files/{}", mapping.file_name());
         let place = match statat(process, &name, AtFlags::empty()) {
             Ok(stat) => Self {
                 name: Name::MapFile(name),
@@ -140,7 +140,7 @@ impl Place {
         })
     }
 
-    fn open(&self, process: &ProcessDirectory) -> Result<File, Errno> {
+    pub fn open(&self, process: &ProcessDirectory) -> Result<File, Errno> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = match &self.name {
             Name::MapFile(name) => openat(process, name, flags, Mode::empty())?,

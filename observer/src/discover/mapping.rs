@@ -1,10 +1,14 @@
 //! The executable file mappings in `/proc/PID/maps`.
 
+use std::ops::Range;
+
 /// One line of `/proc/PID/maps` that maps a file for execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mapping<'m> {
-    /// `START-END` as the line writes it: a name in `map_files`.
+    /// `START-END` as the line writes it.
     pub range: &'m str,
+    /// Where in the file the mapping begins.
+    pub offset: u64,
     /// The file's device (major in the high half) and inode; what `fstat` says may differ.
     pub device: u64,
     /// See `device`.
@@ -14,6 +18,23 @@ pub(super) struct Mapping<'m> {
 }
 
 impl Mapping<'_> {
+    /// The addresses that it covers.
+    pub fn addresses(&self) -> Option<Range<u64>> {
+        let (start, end) = self.range.split_once('-')?;
+        Some(hexadecimal(start)?..hexadecimal(end)?)
+    }
+
+    /// The name in `map_files`, which fills up no address with zeros: those of a program that is
+    /// not position-independent are short.
+    pub fn file_name(&self) -> String {
+        let (start, end) = self.range.split_once('-').unwrap_or((self.range, ""));
+        let short = |address: &str| match address.trim_start_matches('0') {
+            "" => "0".to_owned(),
+            digits => digits.to_owned(),
+        };
+        format!("{}-{}", short(start), short(end))
+    }
+
     /// The path, without the mark of a deleted file.
     pub fn plain_path(&self) -> &str {
         self.path.strip_suffix(" (deleted)").unwrap_or(self.path)
@@ -38,15 +59,21 @@ fn parse(line: &[u8]) -> Option<Mapping<'_>> {
     };
     let mut fields = text.splitn(6, ' ');
     let range = fields.next()?;
-    let device = device(fields.nth(2)?)?;
+    let offset = hexadecimal(fields.nth(1)?)?;
+    let device = device(fields.next()?)?;
     let inode = fields.next()?.parse().ok()?;
     let path = fields.next().unwrap_or("").trim_start_matches(' ');
     (inode != 0).then_some(Mapping {
         range,
+        offset,
         device,
         inode,
         path,
     })
+}
+
+fn hexadecimal(text: &str) -> Option<u64> {
+    u64::from_str_radix(text, 16).ok()
 }
 
 /// `MAJOR:MINOR` in hexadecimal.
@@ -77,7 +104,21 @@ cut off";
             (0xfe_0000_0000, 247_282)
         );
         assert_eq!(mappings[0].path, "/usr/bin/head");
+        assert_eq!(mappings[0].offset, 0x2000);
+        assert_eq!(
+            mappings[0].addresses(),
+            Some(0x5641_3c0d_b000..0x5641_3c0e_1000)
+        );
         assert_eq!(mappings[1].plain_path(), "/tmp/a b");
+    }
+
+    #[test]
+    fn short_addresses_have_no_zeros_in_map_files() {
+        let name = |line: &[u8]| parse(line).expect("a mapping").file_name();
+        let line = b"00401000-00402000 r-xp 00001000 fe:00 5 /bin/a";
+        assert_eq!(name(line), "401000-402000");
+        let line = b"00000000-00001000 r-xp 00001000 fe:00 5 /bin/a";
+        assert_eq!(name(line), "0-1000");
     }
 
     #[test]

@@ -42,7 +42,25 @@ pub(super) struct Headers {
     pub note_sections: Vec<NoteSection>,
     /// Address of `.stapsdt.base`; 0 without one.
     pub base: u64,
-    pub eh_frame: bool,
+    pub unwinding: UnwindSections,
+}
+
+/// Where the sections are by which stacks are unwound, and the build id; at most one of each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct UnwindSections {
+    pub eh_frame: Option<Section>,
+    pub eh_frame_hdr: Option<Section>,
+    pub text: Option<Section>,
+    pub got: Option<Section>,
+    pub build_id: Option<Section>,
+}
+
+/// A section with bytes in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Section {
+    pub address: u64,
+    pub offset: u64,
+    pub bytes: u64,
 }
 
 /// How numbers are written in the file.
@@ -110,7 +128,7 @@ impl<'s, S: Source + ?Sized, E: FileHeader<Endian = Endianness>> Reader<'s, S, E
             read_only: None,
             note_sections: Vec::new(),
             base: 0,
-            eh_frame: false,
+            unwinding: UnwindSections::default(),
         };
         let first = self.first_section()?;
         self.read_segments(first.as_ref(), &mut headers)?;
@@ -243,10 +261,22 @@ impl<'s, S: Source + ?Sized, E: FileHeader<Endian = Endianness>> Reader<'s, S, E
                 });
             }
             b".stapsdt.base" => headers.base = section.sh_addr(self.endian).into(),
-            b".eh_frame" => headers.eh_frame |= holds_bytes,
+            name if holds_bytes => {
+                if let Some(place) = headers.unwinding.place(name) {
+                    *place = Some(self.section(section));
+                }
+            }
             _ => {}
         }
         Ok(())
+    }
+
+    fn section(&self, header: &E::SectionHeader) -> Section {
+        Section {
+            address: header.sh_addr(self.endian).into(),
+            offset: header.sh_offset(self.endian).into(),
+            bytes: header.sh_size(self.endian).into(),
+        }
     }
 
     /// The bytes of a table that must lie in the file as a whole.
@@ -265,6 +295,20 @@ impl<'s, S: Source + ?Sized, E: FileHeader<Endian = Endianness>> Reader<'s, S, E
             return Err(ElfError::Malformed(what.outside));
         }
         Ok(table.into_owned())
+    }
+}
+
+impl UnwindSections {
+    /// Where a section of this name is kept.
+    fn place(&mut self, name: &[u8]) -> Option<&mut Option<Section>> {
+        match name {
+            b".eh_frame" => Some(&mut self.eh_frame),
+            b".eh_frame_hdr" => Some(&mut self.eh_frame_hdr),
+            b".text" => Some(&mut self.text),
+            b".got" => Some(&mut self.got),
+            b".note.gnu.build-id" => Some(&mut self.build_id),
+            _ => None,
+        }
     }
 }
 

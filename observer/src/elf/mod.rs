@@ -1,8 +1,8 @@
 //! USDT notes (`.note.stapsdt`) of any ELF file: a parser of our own over the structures of
-//! the `object` crate.
+//! the `object` crate; and what is needed to unwind its code ([`Image`]).
 //!
 //! `discover` reads the files of processes through it, `observer probes` prints what it
-//! finds. Input is hostile: every read is bounded, nothing panics, and what is damaged is
+//! finds, `stacks` reads the files of a dumped process. Input is hostile: every read is bounded, nothing panics, and what is damaged is
 //! reported beside what could be read before it. Nothing here opens files or knows a provider.
 //!
 //! ```
@@ -15,6 +15,7 @@ mod address;
 mod arguments;
 mod error;
 mod headers;
+mod image;
 mod note;
 mod notes;
 mod registers;
@@ -24,6 +25,7 @@ mod x86;
 
 pub use arguments::{Architecture, MAX_OPERANDS, Operand, OperandKind, decode_operands};
 pub use error::{Damage, ElfError};
+pub use image::{Image, SectionBytes};
 pub use note::{Note, Notes};
 pub use notes::{MAX_NOTES, read_file_notes, read_notes, read_provider_notes};
 pub use semaphore::SemaphorePage;

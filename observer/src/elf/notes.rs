@@ -64,7 +64,7 @@ fn read<S: Source + ?Sized>(
 ) -> Result<Notes, ElfError> {
     let headers = Headers::read(source)?;
     let notes = Notes {
-        eh_frame: headers.eh_frame,
+        eh_frame: headers.unwinding.eh_frame.is_some(),
         ..Notes::default()
     };
     let mut reader = Reader {

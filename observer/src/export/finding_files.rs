@@ -9,11 +9,12 @@ use crate::detect::Detector;
 
 /// Files that are kept: as many as findings.
 const MAX_FILES: usize = 1_000;
-/// Bytes that all of them may have.
-const MAX_BYTES: u64 = 64 << 20;
+/// Bytes that all of them may have; a dump of a large process has some megabytes.
+const MAX_BYTES: u64 = 256 << 20;
 
-/// A directory of files named `<milliseconds since 1970>-<detector>-<pid>-<number>.json`. Files of
-/// an earlier observer count too; files of other names are nobody's business here.
+/// A directory of files named `<milliseconds since 1970>-<detector>-<pid>-<number>.json`, or
+/// `….dump.json`. Files of an earlier observer count too; files of other names are nobody's
+/// business here.
 #[derive(Debug)]
 pub(super) struct FindingFiles {
     directory: PathBuf,
@@ -68,12 +69,29 @@ impl FindingFiles {
                 // It may not have come to be.
                 let _ = fs::remove_file(&part);
             })?;
+        self.keep(name, bytes);
+        Ok(())
+    }
+
+    /// Counts a file that somebody else has written here, and makes room for it. One that is not
+    /// there does not count.
+    pub(super) fn add(&mut self, name: String) {
+        if let Ok(file) = fs::metadata(self.path(&name)) {
+            self.keep(name, file.len());
+        }
+    }
+
+    /// Where a file of this name is.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    fn keep(&mut self, name: String, bytes: u64) {
         self.files.push_back((name, bytes));
         self.bytes += bytes;
         while self.files.len() > self.max_files || self.bytes > self.max_bytes {
             self.remove_oldest();
         }
-        Ok(())
     }
 
     fn remove_oldest(&mut self) {
@@ -90,14 +108,23 @@ impl FindingFiles {
     }
 }
 
-/// The file's name for a finding.
-pub(super) fn file_name(at_ms: u64, detector: Detector, pid: u32, number: u64) -> String {
-    format!("{at_ms}-{}-{pid}-{number}.json", detector.name())
+/// The file's name for a finding, without its ending: [`FINDING`] or [`DUMP`].
+pub(super) fn stem(at_ms: u64, detector: Detector, pid: u32, number: u64) -> String {
+    format!("{at_ms}-{}-{pid}-{number}", detector.name())
 }
+
+/// How the name of a finding's file ends.
+pub(super) const FINDING: &str = ".json";
+
+/// How the name of the file with the dump of its process ends.
+pub(super) const DUMP: &str = ".dump.json";
 
 /// When a file was written, if its name is one of ours.
 fn written_ms(name: &str) -> Option<u64> {
-    let mut parts = name.strip_suffix(".json")?.split('-');
+    let stem = name
+        .strip_suffix(DUMP)
+        .or_else(|| name.strip_suffix(FINDING))?;
+    let mut parts = stem.split('-');
     let at_ms = parts.next()?.parse().ok()?;
     let detector = parts.next()?;
     let is_known = Detector::ALL.iter().any(|known| known.name() == detector);
@@ -121,7 +148,7 @@ mod tests {
     }
 
     fn name(at_ms: u64) -> String {
-        file_name(at_ms, Detector::Leak, 77, at_ms)
+        stem(at_ms, Detector::Leak, 77, at_ms) + FINDING
     }
 
     fn kept(at_ms: impl IntoIterator<Item = u64>) -> BTreeSet<String> {
@@ -158,6 +185,20 @@ mod tests {
             kept([3, 4]),
             "nor is anything left of it"
         );
+    }
+
+    #[test]
+    fn a_dump_that_another_process_has_written_counts() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut files = FindingFiles::new(directory.path().to_owned()).expect("it is there");
+        files.max_bytes = 10;
+        files.write(name(1), "1234").expect("written");
+        let dump = stem(1, Detector::Leak, 77, 1) + DUMP;
+        files.add(dump.clone());
+        fs::write(files.path(&dump), "12345678").expect("written");
+        assert_eq!(names(directory.path()).len(), 2, "it was not there yet");
+        files.add(dump.clone());
+        assert_eq!(names(directory.path()), BTreeSet::from([dump]));
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::View;
 use super::time::rfc3339;
@@ -46,37 +47,82 @@ impl FindingSeries {
     }
 }
 
+/// A finding as the outside sees it: an element of `/findings`. Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct FindingReport {
+    /// Who found it.
+    pub detector: String,
+    /// How sure it is.
+    pub state: String,
+    /// How bad it is.
+    pub severity: String,
+    /// The base name of the process's executable.
+    pub process: String,
+    /// The process.
+    pub pid: u32,
+    /// The site's label.
+    pub site: String,
+    /// Since when.
+    pub since: String,
+    /// When it was last seen.
+    pub last_seen: String,
+    /// One sentence for people.
+    pub summary: String,
+    /// The numbers behind it.
+    pub evidence: Value,
+    /// Why it is allowed, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<String>,
+}
+
+impl FindingReport {
+    fn of(finding: &Finding, unix_offset_ns: u64) -> Self {
+        let time = |boot_ns: u64| rfc3339(boot_ns.saturating_add(unix_offset_ns));
+        Self {
+            detector: finding.detector.name().to_owned(),
+            state: finding.state.name().to_owned(),
+            severity: finding.severity.name().to_owned(),
+            process: finding.process.to_string(),
+            pid: finding.id.pid,
+            site: finding.site.to_string(),
+            since: time(finding.since_ns),
+            last_seen: time(finding.last_seen_ns),
+            summary: finding.summary.clone(),
+            evidence: finding.evidence.clone(),
+            allowed: finding.allowed.as_deref().map(ToOwned::to_owned),
+        }
+    }
+}
+
+impl View {
+    pub(super) fn finding_reports(&self) -> Vec<FindingReport> {
+        let findings = self.findings.iter();
+        findings
+            .map(|finding| FindingReport::of(finding, self.observer.unix_offset_ns))
+            .collect()
+    }
+}
+
 /// The answer of `/findings`: an array of what lasts now, worst first.
 #[must_use]
 pub fn findings_json(view: &View) -> Value {
-    view.findings
-        .iter()
+    let findings = view.findings.iter();
+    findings
         .map(|finding| finding_json(finding, view.observer.unix_offset_ns))
         .collect()
 }
 
-/// One finding. Times are RFC 3339 in UTC.
+/// One finding.
 pub(super) fn finding_json(finding: &Finding, unix_offset_ns: u64) -> Value {
-    let mut json = json!({
-        "detector": finding.detector.name(),
-        "state": finding.state.name(),
-        "severity": finding.severity.name(),
-        "process": &*finding.process,
-        "pid": finding.id.pid,
-        "site": &*finding.site,
-        "since": rfc3339(finding.since_ns.saturating_add(unix_offset_ns)),
-        "last_seen": rfc3339(finding.last_seen_ns.saturating_add(unix_offset_ns)),
-        "summary": finding.summary,
-        "evidence": finding.evidence,
-    });
-    if let Some(why) = &finding.allowed {
-        json["allowed"] = json!(&**why);
-    }
-    json
+    // Text and numbers only: there is no value without a form.
+    serde_json::to_value(FindingReport::of(finding, unix_offset_ns)).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::detect::{Detector, Severity, State};
 

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 
-use super::{Published, findings_json, render};
+use super::{Published, Report, findings_json, render};
 
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 const BIND_PATIENCE: Duration = Duration::from_secs(2);
@@ -22,6 +22,7 @@ const BIND_RETRY: Duration = Duration::from_millis(20);
 const INDEX: &str = "<!doctype html><title>Parkwatch observer</title><h1>Parkwatch observer</h1>\
 <ul><li><a href=\"/metrics\">/metrics</a>: for Prometheus\
 <li><a href=\"/findings\">/findings</a>: what is wrong now, as JSON\
+<li><a href=\"/view\">/view</a>: everything, as JSON, for <code>observer top</code>\
 <li><a href=\"/healthz\">/healthz</a>, <a href=\"/readyz\">/readyz</a></ul>\n";
 
 /// Whether the observer works; asked by `/healthz` and `/readyz`.
@@ -87,6 +88,7 @@ fn router<P: Probes>(shared: Arc<Shared<P>>) -> Router {
         )
         .route("/metrics", get(metrics::<P>))
         .route("/findings", get(findings::<P>))
+        .route("/view", get(view::<P>))
         .route("/healthz", get(healthz::<P>))
         .route("/readyz", get(readyz::<P>))
         .with_state(shared)
@@ -107,6 +109,10 @@ async fn metrics<P: Probes>(State(shared): State<Arc<Shared<P>>>) -> Response {
 async fn findings<P: Probes>(State(shared): State<Arc<Shared<P>>>) -> Response {
     let body = format!("{:#}\n", findings_json(&shared.published.last()));
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn view<P: Probes>(State(shared): State<Arc<Shared<P>>>) -> Response {
+    axum::Json(Report::of(&shared.published.last())).into_response()
 }
 
 async fn healthz<P: Probes>(State(shared): State<Arc<Shared<P>>>) -> Response {

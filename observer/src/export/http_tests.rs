@@ -43,6 +43,10 @@ async fn routes_answer_as_documented() {
         assert!(metrics.contains("\nparkwatch_observer_build_info{version="));
         assert!(metrics.contains("\nprocess_resident_memory_bytes "));
         assert!(get(address, "/findings").ends_with("[]\n"));
+        let view = get(address, "/view");
+        let (_, body) = view.split_once("\r\n\r\n").expect("a body");
+        let report: Report = serde_json::from_str(body).expect("a report");
+        assert_eq!(report.version, crate::export::REPORT_VERSION);
         assert!(get(address, "/healthz").starts_with("HTTP/1.1 200"));
         assert!(get(address, "/readyz").starts_with("HTTP/1.1 503"));
         switch.0.store(true, Ordering::SeqCst);

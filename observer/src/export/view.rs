@@ -49,6 +49,8 @@ pub struct ObserverView {
     pub governor_state: u8,
     /// Sites without room.
     pub sites_dropped: u64,
+    /// When this was said, in milliseconds since 1970.
+    pub unix_ms: u64,
     /// What to add to a boot time for a time since 1970, both in nanoseconds.
     pub unix_offset_ns: u64,
 }

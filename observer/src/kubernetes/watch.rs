@@ -6,6 +6,7 @@
 //! as gone is what it does not answer: there this file begins anew. What is known stays known
 //! meanwhile.
 
+use std::error::Error;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -123,7 +124,9 @@ impl PodNames {
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    if std::mem::take(&mut is_failing) {
+                    // `Init` says that a list is about to be asked for.
+                    let is_answer = !matches!(event, Event::Init);
+                    if is_answer && std::mem::take(&mut is_failing) {
                         tracing::info!("the API server answers again");
                     }
                     self.take(event, &mut listed);
@@ -131,7 +134,7 @@ impl PodNames {
                 Err(error) if is_gone(&error) => return,
                 Err(error) => {
                     if !std::mem::replace(&mut is_failing, true) {
-                        tracing::warn!("names of pods may be old: {error}");
+                        tracing::warn!("names of pods may be old: {}", with_causes(&error));
                     }
                 }
             }
@@ -159,6 +162,21 @@ fn is_gone(error: &watcher::Error) -> bool {
         return false;
     };
     matches!(cause, kube::Error::Api(status) if status.code == GONE)
+}
+
+/// An error, and those of its causes that its own text leaves out: of a failed connection it does
+/// not say why.
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        let cause = error.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+        next = error.source();
+    }
+    text
 }
 
 fn put(names: &mut Names, pod: &Pod) {

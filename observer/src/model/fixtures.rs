@@ -82,9 +82,7 @@ pub(crate) fn unstall(task: u64, reason: u64, boot_ns: u64) -> Record {
         resource: 0,
         owner: 0,
         parked_ns: 0,
-        pc: 0,
-        sp: 0,
-        fp: 0,
+        ..Record::EMPTY
     }
 }
 

@@ -42,5 +42,5 @@ pub use losses::Losses;
 pub use model::{Meta, Model};
 pub use park::Stalled;
 pub use process::{Pool, Process};
-pub use site::Site;
+pub use site::{Site, label_of};
 pub use stalls::{NamedStall, Stalls};

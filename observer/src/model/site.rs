@@ -90,8 +90,9 @@ impl Site {
     }
 }
 
-/// The label under which a site is exported.
-pub(super) fn label_of(text: &Text) -> String {
+/// The label under which a site is exported: `file:line:column`, prefixes cut.
+#[must_use]
+pub fn label_of(text: &Text) -> String {
     format!(
         "{}:{}:{}",
         short_file_name(&text.file),

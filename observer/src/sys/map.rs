@@ -234,6 +234,22 @@ impl Map {
         self.element(UPDATE, Some(key), values.as_ptr() as u64, EXISTING)
     }
 
+    /// Adds an entry or replaces its value.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's refusal; E2BIG if the map is full.
+    pub fn insert(&self, key: &[u8], values: &[u8]) -> io::Result<()> {
+        const ANY: u64 = 0;
+        assert_eq!(
+            values.len(),
+            self.entry_bytes(),
+            "a slice of an entry's size"
+        );
+        self.element(UPDATE, Some(key), values.as_ptr() as u64, ANY)
+            .map(|_| ())
+    }
+
     /// Deletes an entry; `false` if there is none.
     ///
     /// # Errors

@@ -20,3 +20,5 @@ mod prometheus;
 mod storm;
 mod stuck;
 mod threads;
+mod top;
+mod trace;

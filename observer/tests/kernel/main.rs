@@ -60,6 +60,7 @@ impl Bench {
         let kernel = load(LoadOptions {
             link: Some(kind),
             max_entries,
+            ..LoadOptions::default()
         });
         let links = kernel.attach(&emitter.carrier(), mode).expect("attaches");
         let collector = Collector::new(&kernel);

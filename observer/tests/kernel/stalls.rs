@@ -78,6 +78,7 @@ fn stalls_and_their_ends_arrive_in_order_with_all_arguments() {
             pc: 17,
             sp: 18,
             fp: 19,
+            state: 0,
         };
         assert_eq!(stall, expected);
         let unstall = reader.next();

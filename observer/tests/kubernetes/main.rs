@@ -1,6 +1,8 @@
 //! Names of pods from an API server, here a stub of one on this machine: it lists, watches, closes,
 //! forgets versions, goes away and comes back.
 
+mod authority;
+mod encrypted;
 mod stub;
 
 use std::time::{Duration, Instant};
@@ -157,11 +159,4 @@ async fn a_static_pod_is_known_by_the_hash_that_its_node_knows() {
     let name = || names.of(Some("e4e6004e827fdf45941cf777618f60ce"), None);
     eventually("the static pod", || name().is_some()).await;
     assert_eq!(&*name().expect("known").pod, "etcd-node-a");
-}
-
-#[tokio::test]
-async fn a_client_for_an_encrypted_server_can_be_made() {
-    let config = Config::new("https://127.0.0.1:1".parse().expect("an address"));
-    let names = PodNames::watched(Access::new(config, NODE).expect("a client"));
-    assert!(names.is_empty());
 }

@@ -1,11 +1,12 @@
 //! A stub of the API server: one list of pods, and watches that say what a test tells them.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 
 /// A running stub.
@@ -19,7 +20,10 @@ struct State {
     items: Vec<Value>,
     version: u32,
     requests: Vec<String>,
+    /// What the clients said of themselves.
+    authorizations: Vec<String>,
     lists: usize,
+    connections: usize,
     gone: usize,
     /// The watch that is open.
     watch: Option<Sender<Option<Value>>>,
@@ -33,6 +37,15 @@ impl Stub {
     }
 
     pub fn start_at(address: &str) -> Self {
+        Self::listen(address, None)
+    }
+
+    /// One that speaks TLS.
+    pub fn start_encrypted(config: Arc<ServerConfig>) -> Self {
+        Self::listen("127.0.0.1:0", Some(config))
+    }
+
+    fn listen(address: &str, config: Option<Arc<ServerConfig>>) -> Self {
         let listener = bind(address);
         let address = listener.local_addr().expect("an address").to_string();
         let state = Arc::new(Mutex::new(State::default()));
@@ -44,12 +57,19 @@ impl Stub {
                 if state.stopped {
                     return;
                 }
+                state.connections += 1;
                 state
                     .open
                     .push(stream.try_clone().expect("a second handle"));
                 drop(state);
-                let shared = Arc::clone(&shared);
-                std::thread::spawn(move || answer(stream, &shared));
+                let (shared, config) = (Arc::clone(&shared), config.clone());
+                std::thread::spawn(move || match config {
+                    None => answer(stream, &shared),
+                    Some(config) => {
+                        let connection = ServerConnection::new(config).expect("settings");
+                        answer(StreamOwned::new(connection, stream), &shared);
+                    }
+                });
             }
         });
         Self { address, state }
@@ -85,6 +105,16 @@ impl Stub {
 
     pub fn requests(&self) -> Vec<String> {
         self.state.lock().expect("state").requests.clone()
+    }
+
+    /// The headers `Authorization` of all requests.
+    pub fn authorizations(&self) -> Vec<String> {
+        self.state.lock().expect("state").authorizations.clone()
+    }
+
+    /// How many connections were made, whatever came of them.
+    pub fn connections(&self) -> usize {
+        self.state.lock().expect("state").connections
     }
 
     /// How many lists were asked for.
@@ -130,17 +160,25 @@ fn bind(address: &str) -> TcpListener {
 }
 
 /// Answers one request; a connection serves one.
-fn answer(mut stream: TcpStream, state: &Mutex<State>) {
-    let mut lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
-    let Some(Ok(first)) = lines.next() else {
+fn answer(mut stream: impl Read + Write, state: &Mutex<State>) {
+    let mut lines = BufReader::new(&mut stream).lines().map_while(Result::ok);
+    // A client that does not trust us says nothing.
+    let Some(first) = lines.next() else {
         return;
     };
-    while matches!(lines.next(), Some(Ok(line)) if !line.is_empty()) {}
+    let headers: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+    let authorization = headers.iter().find_map(|line| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("authorization").then_some(value)
+    });
     let path = first.split(' ').nth(1).expect("a path").to_owned();
     let is_watch = path.contains("watch=true");
     let (response, watch) = {
         let mut state = state.lock().expect("state");
         state.requests.push(path);
+        state
+            .authorizations
+            .extend(authorization.map(str::to_owned));
         if !is_watch {
             state.lists += 1;
             let list = json!({
@@ -164,12 +202,15 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) {
         }
     };
     let _ = stream.write_all(response.as_bytes());
+    let _ = stream.flush();
     let Some(messages) = watch else { return };
     while let Ok(Some(message)) = messages.recv() {
         let line = format!("{message}\n");
         let _ = write!(stream, "{:x}\r\n{line}\r\n", line.len());
+        let _ = stream.flush();
     }
     let _ = stream.write_all(b"0\r\n\r\n");
+    let _ = stream.flush();
 }
 
 fn whole(status: &str, body: &Value) -> String {

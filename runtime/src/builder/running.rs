@@ -26,7 +26,7 @@ impl Running {
             shared,
             watch: None,
         };
-        let watched = WatchedRuntime::new(shared, settings.thread_name.clone());
+        let watched = WatchedRuntime::new(shared, settings);
         running.watch = Some(monitor::register(Arc::new(watched), settings.stall_period)?);
         for index in 0..settings.workers {
             running.start_worker(index, &settings.thread_name)?;

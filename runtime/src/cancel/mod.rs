@@ -49,7 +49,7 @@ pub use until::Until;
 )]
 pub(crate) use until::Wait;
 
-use crate::task::{self, TaskId, TaskLocal, current as current_task};
+use crate::task::{self, TaskId, TaskLocal, current as current_task, local::Entry};
 use crate::time::Instant;
 
 /// The token that a task works under, and whose it is: an inherited one is its spawner's.
@@ -81,6 +81,15 @@ pub fn current() -> Token {
         task: me,
     });
     token
+}
+
+/// Since when a task has been told to stop, by its own token or by the innermost that it works
+/// under, whichever was cancelled first.
+pub(crate) fn since_ns(own: Option<&Token>, locals: Option<&[Entry]>) -> Option<u64> {
+    let innermost = locals.and_then(|locals| CURRENT.find_in(locals));
+    let tokens = [own, innermost.map(|owned| &owned.token)];
+    let since = tokens.into_iter().flatten();
+    since.filter_map(Token::cancelled_since_ns).min()
 }
 
 /// An error once the calling task's token is cancelled.

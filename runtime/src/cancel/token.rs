@@ -64,6 +64,8 @@ struct Parent {
 #[derive(Default)]
 struct State {
     cause: Option<Cause>,
+    /// When that was.
+    cancelled_ns: u64,
     waiters: Slab<Waiter>,
     children: Slab<Weak<Node>>,
 }
@@ -117,13 +119,14 @@ impl Token {
 
     fn child_before(&self, deadline_ns: u64) -> Self {
         let mut state = self.0.lock();
-        let cause = state.cause.clone();
+        let (cause, cancelled_ns) = (state.cause.clone(), state.cancelled_ns);
         let place = state.children.vacant_key();
         let node = Arc::new(Node {
             cancelled: AtomicBool::new(cause.is_some()),
             deadline_ns: deadline_ns.min(self.0.deadline_ns),
             state: Mutex::new(State {
                 cause,
+                cancelled_ns,
                 ..State::default()
             }),
             parent: Some(Parent {
@@ -151,9 +154,10 @@ impl Token {
     }
 
     pub(crate) fn end(&self, cause: Cause) {
+        let now_ns = time::now_ns();
         let mut below = vec![Arc::clone(&self.0)];
         while let Some(node) = below.pop() {
-            let Some((waiters, children)) = node.cancel(&cause) else {
+            let Some((waiters, children)) = node.cancel(&cause, now_ns) else {
                 continue;
             };
             // With no lock held: waking queues a task.
@@ -202,6 +206,17 @@ impl Token {
         }
     }
 
+    /// Since when it is cancelled, by the clock of the deadlines. A deadline that has passed counts
+    /// although nobody has looked.
+    pub(crate) fn cancelled_since_ns(&self) -> Option<u64> {
+        let state = self.0.lock();
+        let asked_ns = state.cause.as_ref().map(|_| state.cancelled_ns);
+        drop(state);
+        let deadline_ns = self.0.deadline_ns;
+        let passed_ns = (deadline_ns <= time::now_ns()).then_some(deadline_ns);
+        asked_ns.into_iter().chain(passed_ns).min()
+    }
+
     pub(crate) fn deadline_ns(&self) -> u64 {
         self.0.deadline_ns
     }
@@ -233,12 +248,13 @@ impl Token {
 
 impl Node {
     /// Gives what is to be told, or `None` if it was cancelled before.
-    fn cancel(&self, cause: &Cause) -> Option<(Slab<Waiter>, Slab<Weak<Self>>)> {
+    fn cancel(&self, cause: &Cause, now_ns: u64) -> Option<(Slab<Waiter>, Slab<Weak<Self>>)> {
         let mut state = self.lock();
         if state.cause.is_some() {
             return None;
         }
         state.cause = Some(cause.clone());
+        state.cancelled_ns = now_ns;
         // Release: who sees the flag finds the cause.
         self.cancelled.store(true, Ordering::Release);
         Some((take(&mut state.waiters), take(&mut state.children)))

@@ -9,6 +9,10 @@ use super::token::{Registration, Token};
 use crate::task::{self, TaskId};
 use crate::time::{self, Instant, NEVER};
 
+/// How often a thread that waits for a socket looks whether a token was cancelled.
+#[cfg(not(any(miri, loom)))]
+const THREAD_LOOK_NS: u64 = 20_000_000;
+
 /// How long a wait may last: for a time, to a time, until a token is cancelled, or the first of
 /// these.
 ///
@@ -78,6 +82,19 @@ impl<'a> Until<'a> {
             return Err(Interrupted::TimedOut);
         }
         Ok(())
+    }
+
+    /// How long a thread that cannot be unparked may wait before it looks again; `None`: for ever.
+    #[cfg(not(any(miri, loom)))]
+    pub(crate) fn thread_wait_ns(&self) -> Option<u64> {
+        let left_ns = match self.end_ns() {
+            NEVER => None,
+            end_ns => Some(end_ns.saturating_sub(time::now_ns())),
+        };
+        match self.token {
+            Some(_) => Some(left_ns.map_or(THREAD_LOOK_NS, |left_ns| left_ns.min(THREAD_LOOK_NS))),
+            None => left_ns,
+        }
     }
 
     /// The earliest end by the clock.

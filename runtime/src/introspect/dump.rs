@@ -1,10 +1,11 @@
 //! All tasks as text, those that do the same together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
 
-use super::{State, Task, cycles, tasks};
+use super::stack::Code;
+use super::{Stack, State, Task, cycles, overdue, tasks};
 use crate::{Reason, TaskId};
 
 /// All tasks of the process as text: the most numerous of one kind first, and what they wait for
@@ -19,6 +20,8 @@ use crate::{Reason, TaskId};
 #[derive(Clone, Debug)]
 pub struct Dump {
     tasks: Vec<Task>,
+    /// Where the first task of each line is.
+    stacks: HashMap<TaskId, Stack>,
 }
 
 /// What tasks of one line of the dump have in common.
@@ -41,7 +44,13 @@ impl Dump {
     /// The tasks as they are now.
     #[must_use]
     pub fn new() -> Self {
-        Self { tasks: tasks() }
+        Self::of(tasks())
+    }
+
+    /// The tasks as they are now, and for each line of the dump where one of its tasks is.
+    #[must_use]
+    pub fn with_stacks() -> Self {
+        Self::new().add_stacks()
     }
 
     /// The tasks.
@@ -51,7 +60,18 @@ impl Dump {
     }
 
     pub(crate) fn of(tasks: Vec<Task>) -> Self {
-        Self { tasks }
+        Self {
+            tasks,
+            stacks: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn add_stacks(mut self) -> Self {
+        let code = Code::now();
+        let groups = self.groups().into_iter();
+        let stack_of = |group: Group<'_>| Some((group.first.id, code.stack_of(group.first)?));
+        self.stacks = groups.filter_map(stack_of).collect();
+        self
     }
 
     fn groups(&self) -> Vec<Group<'_>> {
@@ -97,6 +117,12 @@ impl fmt::Display for Dump {
         writeln!(f, "{} tasks", self.tasks.len())?;
         for group in self.groups() {
             writeln!(f, "{group}")?;
+            if let Some(stack) = self.stacks.get(&group.first.id) {
+                write!(f, "{stack}")?;
+            }
+        }
+        for overdue in overdue::of(&self.tasks) {
+            writeln!(f, "{overdue}")?;
         }
         for cycle in cycles::of(&self.tasks) {
             writeln!(f, "{cycle}")?;
@@ -130,10 +156,10 @@ impl fmt::Display for Group<'_> {
             }
         }
         write!(f, ", by {}", task.site)?;
-        if let Some(name) = task.name() {
+        if let Some(name) = task.site.name() {
             write!(f, " {name:?}")?;
         }
-        if task.is_service() {
+        if task.site.is_service() {
             f.write_str(" (service)")?;
         }
         Ok(())

@@ -27,31 +27,51 @@
 //! });
 //! ```
 
+mod asleep;
 mod cycles;
 mod dump;
+mod latency;
+mod on_signal;
+mod overdue;
+mod stack;
+#[cfg(feature = "symbols")]
+mod symbols;
 
 use std::time::Duration;
 
+pub use asleep::AllAsleep;
+pub(crate) use asleep::all_wait_for_tasks;
 pub use cycles::{Cycle, cycles};
 pub use dump::Dump;
+pub(crate) use latency::Turn;
+pub use latency::{Histogram, Latencies, Measuring, latencies, measure};
+pub use on_signal::dump_on_sigquit;
+pub use overdue::{Overdue, overdue};
 pub use runtime_abi::TaskState as State;
+pub use stack::Stack;
 
 use crate::ledger::stall::{self, ParkWord};
 use crate::ledger::{self, Counter};
 use crate::monitor;
 use crate::sched::shared::Shared;
 use crate::site::{self, Site};
-use crate::task::place;
 use crate::task::table::{self, ParkSnapshot, TaskSnapshot};
-use crate::{Reason, TaskId, stack};
+use crate::task::{
+    Parent,
+    inspection::{Inspected, inspect},
+    place::Holder,
+};
+use crate::{Reason, TaskId, time};
 
 /// One task, as it was when it was looked at.
 #[derive(Clone, Copy, Debug)]
 pub struct Task {
     id: TaskId,
     site: &'static Site,
+    parent: Option<Parent>,
     state: State,
     park: Option<Park>,
+    told_to_stop: Option<Duration>,
     /// What tells its park from the next one.
     word: ParkWord,
 }
@@ -140,7 +160,7 @@ pub fn sites() -> Vec<SiteCounts> {
 #[must_use]
 pub fn metrics() -> Metrics {
     let gauges = monitor::gauges();
-    let stacks = stack::totals();
+    let stacks = crate::stack::totals();
     Metrics {
         live: sites().iter().map(|site| site.live).sum(),
         runnable: gauges.runnable,
@@ -159,18 +179,27 @@ impl Task {
         let word = stall::word(slot);
         let snapshot = table::task_snapshot(slot)?;
         let mut task = Self::new(slot, &snapshot, word);
-        let is_of_a_lock = |park: &Park| matches!(park.reason, Reason::Mutex | Reason::Rwlock);
-        let holder = task
-            .park
-            .filter(is_of_a_lock)
-            .and_then(|_| place::holder(slot));
-        if let (Some(park), Some(holder)) = (&mut task.park, holder)
+        if task.park.is_some()
+            && let Some(seen) = inspect(slot, Inspection::of)
             && stall::word(slot) == word
+        {
+            task.add(&seen);
+        }
+        Some(task)
+    }
+
+    /// Adds what is known of a task that is parked.
+    fn add(&mut self, seen: &Inspection) {
+        let since_ns = seen.cancelled_since_ns;
+        self.told_to_stop =
+            since_ns.map(|since_ns| Duration::from_nanos(time::now_ns().saturating_sub(since_ns)));
+        if let Some(park) = &mut self.park
+            && let Reason::Mutex | Reason::Rwlock = park.reason
+            && let Some(holder) = seen.holder
         {
             park.owner = holder.task;
             park.is_owner_certain = holder.is_only;
         }
-        Some(task)
     }
 
     /// Whether it has waited all the time since it was looked at.
@@ -182,8 +211,10 @@ impl Task {
         Self {
             id: snapshot.task,
             site: snapshot.site,
+            parent: snapshot.parent,
             state: snapshot.state,
             park: snapshot.park.as_ref().map(|park| Park::new(slot, park)),
+            told_to_stop: None,
             word,
         }
     }
@@ -194,22 +225,16 @@ impl Task {
         self.id
     }
 
-    /// The line that spawned it: `file:line:column`.
+    /// The line that spawned it.
     #[must_use]
-    pub fn site(&self) -> String {
-        self.site.to_string()
+    pub fn site(&self) -> &'static Site {
+        self.site
     }
 
-    /// The static name of its builder.
+    /// Who spawned it; `None` if no task did.
     #[must_use]
-    pub fn name(&self) -> Option<&'static str> {
-        self.site.name()
-    }
-
-    /// Whether it is declared to live and wait for ever.
-    #[must_use]
-    pub fn is_service(&self) -> bool {
-        self.site.is_service()
+    pub fn parent(&self) -> Option<Parent> {
+        self.parent
     }
 
     /// What it does.
@@ -218,10 +243,38 @@ impl Task {
         self.state
     }
 
+    /// How long ago the token that it works under was cancelled; see [`overdue`]. `None` if it is
+    /// not, or the task is not parked.
+    #[must_use]
+    pub fn told_to_stop(&self) -> Option<Duration> {
+        self.told_to_stop
+    }
+
+    /// Where it is, if it is parked and has been all the time since it was looked at.
+    #[must_use]
+    pub fn stack(&self) -> Option<Stack> {
+        stack::Code::now().stack_of(self)
+    }
+
     /// What it waits for, if it is parked or in a blocking call.
     #[must_use]
     pub fn park(&self) -> Option<Park> {
         self.park
+    }
+}
+
+/// What only an inspection of a parked task can tell.
+struct Inspection {
+    holder: Option<Holder>,
+    cancelled_since_ns: Option<u64>,
+}
+
+impl Inspection {
+    fn of(task: &Inspected) -> Self {
+        Self {
+            holder: task.holder(),
+            cancelled_since_ns: task.cancelled_since_ns(),
+        }
     }
 }
 
@@ -279,22 +332,10 @@ impl SiteCounts {
         }
     }
 
-    /// The line: `file:line:column`.
+    /// The line.
     #[must_use]
-    pub fn site(&self) -> String {
-        self.site.to_string()
-    }
-
-    /// The static name of the builder there.
-    #[must_use]
-    pub fn name(&self) -> Option<&'static str> {
-        self.site.name()
-    }
-
-    /// Whether its tasks are declared to live and wait for ever.
-    #[must_use]
-    pub fn is_service(&self) -> bool {
-        self.site.is_service()
+    pub fn site(&self) -> &'static Site {
+        self.site
     }
 }
 

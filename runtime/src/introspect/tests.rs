@@ -25,8 +25,11 @@ fn a_parked_task_is_seen_with_what_it_waits_for() {
         let joined = reader.id();
         let joiner = spawn(move || reader.join().unwrap());
         let seen = once_parked(joined, Reason::ChanRecv);
-        assert_eq!((seen.state(), seen.name()), (State::Parked, Some("reader")));
-        assert!(seen.site().contains("introspect/tests.rs"));
+        assert_eq!(
+            (seen.state(), seen.site().name()),
+            (State::Parked, Some("reader"))
+        );
+        assert!(seen.site().file().ends_with("introspect/tests.rs"));
         let waits = once_parked(joiner.id(), Reason::Join).park().unwrap();
         assert_eq!(waits.owner(), joined);
         let dump = Dump::new().to_string();
@@ -93,10 +96,8 @@ fn the_counters_of_a_line_are_what_happened_there() {
         let spawn_one = |fails: bool| spawn(move || assert!(!fails, "told to"));
         let tasks: Vec<_> = [false, true, false].map(spawn_one).into_iter().collect();
         tasks.into_iter().for_each(|task| drop(task.join()));
-        let place = format!("introspect/tests.rs:{line}:");
-        let counts = sites()
-            .into_iter()
-            .find(|site| site.site().contains(&place));
+        let is_here = |site: &Site| site.file() == file!() && site.line() == line;
+        let counts = sites().into_iter().find(|counts| is_here(counts.site()));
         let counts = counts.expect("it has spawned");
         assert_eq!((counts.spawned, counts.live), (3, 0));
         assert_eq!(
@@ -140,5 +141,32 @@ fn a_waiter_is_told_of_with_the_holder_of_now() {
         drop(go);
         first.join().unwrap();
         second.join().unwrap();
+    });
+}
+
+/// Parks where the dump is to say so.
+#[inline(never)]
+fn wait_in_a_function_with_a_name(gate: &chan::Receiver<()>) -> bool {
+    std::hint::black_box(gate).recv().is_err()
+}
+
+#[test]
+#[cfg(not(miri))]
+fn a_parked_task_is_seen_with_where_it_is() {
+    Runtime::run(|| {
+        let (go, gate) = chan::bounded::<()>(1);
+        let waiting = spawn(move || wait_in_a_function_with_a_name(&gate));
+        let task = once_parked(waiting.id(), Reason::ChanRecv);
+        let stack = task.stack().expect("it is parked");
+        let shown = stack.to_string();
+        assert!(shown.lines().count() >= stack.addresses().len(), "{shown}");
+        let dump = Dump::with_stacks().to_string();
+        assert!(dump.contains(&shown), "{dump}");
+        if cfg!(feature = "symbols") {
+            assert!(shown.contains("runtime::task::wait::"), "{shown}");
+        }
+        drop(go);
+        assert!(waiting.join().unwrap());
+        assert_eq!(task.stack(), None, "it has gone on");
     });
 }

@@ -5,6 +5,7 @@ use super::names::Name;
 use super::reporter::Hit;
 use crate::ledger::stall;
 use crate::site::{self, Site};
+use crate::task::inspection::{Inspected, inspect};
 use crate::{probe, stack, task};
 use runtime_abi::{Reason, SCHEMA_VERSION};
 
@@ -65,7 +66,8 @@ fn fire_monitor(live: u64, gauges: &Gauges, stall_period_ns: u64) {
 fn fire_stall(name: &Name, parked_ns: u64) {
     let is_of_a_lock = matches!(name.reason, Reason::Mutex | Reason::Rwlock);
     let holder = is_of_a_lock
-        .then(|| task::place::holder(name.slot))
+        .then(|| inspect(name.slot, Inspected::holder))
+        .flatten()
         .flatten();
     let Some(park) = task::table::parked_snapshot(name.slot) else {
         return;

@@ -8,6 +8,7 @@
 //! | file | what |
 //! |---|---|
 //! | `watch.rs` | the runtimes it looks after |
+//! | `asleep.rs` | that no task will run again |
 //! | `reporter.rs` | what to tell in a tick, within its bounds (pure) |
 //! | `sites.rs`, `pools.rs`, `pairs.rs`, `names.rs` | what there is to tell of each kind |
 //! | `rotation.rs` | changes first, everything again in time |
@@ -19,6 +20,7 @@
 //! A child of a fork has no monitor, and its probes are disarmed for ever (`pthread_atfork`).
 //! Miri and loom have none either.
 
+mod asleep;
 mod dump;
 mod fire;
 mod names;
@@ -33,13 +35,14 @@ mod source;
 mod tests;
 mod watch;
 
-pub(crate) use watch::{Gauges, WatchId, Watched};
+pub(crate) use watch::{Gauges, Rest, WatchId, Watched};
 
 use crate::ledger::stall;
 use crate::primitive::static_sync::{Arc, Mutex, Once, OnceLock};
 use crate::sys::clock::{duration_ns, monotonic_ns};
 use crate::sys::fork::on_fork_in_child;
 use crate::{pool, probe, stack};
+use asleep::Asleep;
 use dump::Dump;
 use reporter::{Hit, Reporter, Wanted};
 use runtime_abi::MAX_HITS_PER_TICK;
@@ -157,6 +160,7 @@ impl Drop for AbortOnPanic {
 /// The state of the monitor's thread.
 #[derive(Default)]
 struct Monitor {
+    asleep: Asleep,
     reporter: Option<Box<Reporter>>,
     dump: Dump,
     hits: Vec<Hit>,
@@ -168,6 +172,7 @@ impl Monitor {
     /// Does all that is due now; returns for how long there is nothing to do.
     fn look(&mut self, now_ns: u64) -> u64 {
         let busy = watches().tick(now_ns);
+        self.asleep.look();
         if now_ns >= self.next_upkeep_ns {
             self.next_upkeep_ns = now_ns + UPKEEP_NS;
             stack::watch_signal_handlers();

@@ -26,9 +26,10 @@ const HITS_PER_ROTATION: usize = 18 * MAX_HITS_PER_TICK;
 const LEAST_NAMES: usize = 256;
 
 /// Stalls that have a name at most. The contract's bound is higher, but so many names could not
-/// be repeated in two seconds; and beyond a few thousand a name more tells nobody anything, while
-/// each costs a hit in every rotation.
-const MOST_NAMES: usize = HITS_PER_ROTATION / 2;
+/// be repeated in two seconds; and beyond a thousand or two a name more tells nobody anything,
+/// while each costs a hit in every rotation: with twice as many, a process with a million stalls
+/// paid more than 1 % of a core for being watched.
+const MOST_NAMES: usize = HITS_PER_ROTATION / 4;
 
 const _: () = assert!(MOST_NAMES <= MAX_NAMED_STALLS);
 

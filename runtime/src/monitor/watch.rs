@@ -1,5 +1,6 @@
 //! The runtimes that the monitor looks after.
 
+use crate::introspect::AllAsleep;
 use crate::primitive::static_sync::{Arc, Mutex, MutexGuard};
 use std::sync::PoisonError;
 
@@ -13,6 +14,27 @@ pub(crate) trait Watched: Send + Sync {
 
     /// Called at every look of the monitor, in its thread: hog detection, hand-off.
     fn tick(&self, now_ns: u64);
+
+    /// Who wants to be told when all tasks are asleep.
+    fn on_all_asleep(&self) -> Option<fn(&AllAsleep)> {
+        None
+    }
+
+    /// Whether all of its workers sleep and no timer is set; `None` if not.
+    fn rest(&self) -> Option<Rest> {
+        None
+    }
+}
+
+/// Runtimes at rest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rest {
+    /// Tasks run so far: another number, and it was another rest.
+    pub turns: u64,
+    /// The runtimes' threads, those that wait for them to end included.
+    pub threads: usize,
+    /// Whom to tell if it is for ever.
+    pub reports: Vec<fn(&AllAsleep)>,
 }
 
 /// The numbers of one runtime.
@@ -141,6 +163,27 @@ impl Watches {
             .iter()
             .for_each(|entry| sum.add(entry.watched.gauges()));
         sum
+    }
+
+    /// What all runtimes together say of their rest; `None` if one has none, or nobody asked.
+    pub(super) fn rest(&self) -> Option<Rest> {
+        let entries = || self.entries.iter().map(|entry| &entry.watched);
+        let reports: Vec<_> = entries()
+            .filter_map(|watched| watched.on_all_asleep())
+            .collect();
+        if reports.is_empty() {
+            return None;
+        }
+        let mut sum = Rest {
+            reports,
+            ..Rest::default()
+        };
+        for watched in entries() {
+            let rest = watched.rest()?;
+            sum.turns = sum.turns.wrapping_add(rest.turns);
+            sum.threads += rest.threads;
+        }
+        Some(sum)
     }
 
     /// Parks that are longer are stalls.

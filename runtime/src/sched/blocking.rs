@@ -40,6 +40,7 @@ use crate::time;
 impl Worker {
     /// Steps 1 to 3. The caller does not use the worker until it calls `regain_processor`.
     pub(crate) fn release_processor(&self) -> Release {
+        self.turn.end();
         if let Some(task) = self.processor.queue.take_next() {
             self.push_back(task);
         }
@@ -88,14 +89,19 @@ impl Shared {
 
     /// Whether something waits that a released processor's successor would do.
     pub(super) fn is_work_or_timer_waiting(&self) -> bool {
-        self.is_work_visible() || self.next_deadline_ns() != time::NEVER
+        self.is_work_visible() || self.is_outside_waiting()
+    }
+
+    /// Whether a timer or a descriptor may have something to do later.
+    fn is_outside_waiting(&self) -> bool {
+        self.next_deadline_ns() != time::NEVER || self.poller.is_unattended()
     }
 
     /// What is left of step 3.
     fn look_after_release(&self, has_new_timer: bool) {
         if has_new_timer || self.is_work_visible() {
             self.wake_one();
-        } else if self.next_deadline_ns() != time::NEVER && self.idle.is_nobody_idle() {
+        } else if self.is_outside_waiting() && self.idle.is_nobody_idle() {
             monitor::kick();
         }
     }

@@ -26,13 +26,19 @@ mod model;
 #[cfg(all(test, not(any(loom, miri))))]
 mod tests;
 
-use crate::monitor::{Gauges, Watched};
+use crate::introspect::AllAsleep;
+use crate::monitor::{Gauges, Rest, Watched};
 use crate::primitive::{
     atomic::{AtomicU64, Ordering},
     static_sync::Mutex,
 };
 use crate::sched::{
-    ownership::Release, processor::Processor, shared::Shared, worker::Worker, workers::Job,
+    ownership::Release,
+    polling::PollLook,
+    processor::Processor,
+    shared::{Settings, Shared},
+    worker::Worker,
+    workers::Job,
 };
 use crate::sys::{clock::ThreadClock, thread::ThreadId};
 
@@ -50,9 +56,11 @@ const CALM_LOOKS: u64 = 2;
 pub(crate) struct WatchedRuntime {
     shared: &'static Shared,
     thread_name: String,
+    on_all_asleep: Option<fn(&AllAsleep)>,
     looks: Mutex<Vec<Look>>,
     /// Looks in a row that found nothing queued behind a running task.
     calm: AtomicU64,
+    polls: Mutex<PollLook>,
 }
 
 /// What the last look at a processor saw.
@@ -80,14 +88,25 @@ struct Scene {
 }
 
 impl WatchedRuntime {
-    pub(crate) fn new(shared: &'static Shared, thread_name: String) -> Self {
+    pub(crate) fn new(shared: &'static Shared, settings: &Settings) -> Self {
         let looks = vec![Look::default(); shared.processors().len()];
         Self {
             shared,
-            thread_name,
+            thread_name: settings.thread_name.clone(),
+            on_all_asleep: settings.on_all_asleep,
             looks: Mutex::new(looks),
             calm: AtomicU64::new(0),
+            polls: Mutex::default(),
         }
+    }
+
+    /// Sees to a poller that nobody looks at; whether nobody waits in it.
+    fn look_at_poller(&self, now_ns: u64) -> bool {
+        let mut look = self
+            .polls
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        look.attend(self.shared, now_ns)
     }
 
     /// One look at one processor; whether something waits behind its running task.
@@ -231,6 +250,14 @@ impl Watched for WatchedRuntime {
         self.shared.is_watched_closely.load(Ordering::Relaxed)
     }
 
+    fn on_all_asleep(&self) -> Option<fn(&AllAsleep)> {
+        self.on_all_asleep
+    }
+
+    fn rest(&self) -> Option<Rest> {
+        self.shared.rest()
+    }
+
     fn tick(&self, now_ns: u64) {
         let is_overdue = self.shared.next_deadline_ns() < now_ns;
         if is_overdue {
@@ -246,7 +273,7 @@ impl Watched for WatchedRuntime {
             .looks
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut is_waiting = false;
+        let mut is_waiting = self.look_at_poller(now_ns);
         for (index, look) in looks.iter_mut().enumerate() {
             is_waiting |= self.look(index, look, scene);
         }

@@ -24,8 +24,10 @@ pub(crate) struct Idle {
 #[derive(Debug)]
 struct Sleepers {
     workers: Vec<usize>,
-    /// The one that waits with a timeout, for all timers. Claimed last.
+    /// The one that waits with a timeout, for all timers. Claimed when no other is left.
     keeper: Option<usize>,
+    /// The one that waits for the descriptors of all, and is woken through one. Claimed last.
+    seated: Option<usize>,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -46,6 +48,7 @@ impl Idle {
         let sleepers = Sleepers {
             workers: Vec::new(),
             keeper: None,
+            seated: None,
         };
         Self {
             counts: AtomicUsize::new(0),
@@ -137,6 +140,11 @@ impl Idle {
         is_wanted
     }
 
+    /// A sleeper waits in the poller from now on: others are to be woken before it is.
+    pub(crate) fn note_seat(&self, worker: usize) {
+        self.lock().seated = Some(worker);
+    }
+
     /// When the keeper wakes by itself.
     pub(crate) fn keeper_until_ns(&self) -> u64 {
         self.keeper_until_ns.load(Ordering::Relaxed)
@@ -170,6 +178,9 @@ impl Idle {
             sleepers.keeper = None;
             self.keeper_until_ns.store(NEVER, Ordering::Relaxed);
         }
+        if sleepers.seated == Some(worker) {
+            sleepers.seated = None;
+        }
         self.counts
             .fetch_add(SEARCHING_ONE.wrapping_sub(SLEEPING_ONE), Ordering::SeqCst);
         worker
@@ -183,13 +194,14 @@ impl Idle {
 }
 
 impl Sleepers {
-    /// The youngest sleeper (its caches are warmest) that is not the keeper, else the keeper.
+    /// The youngest sleeper (its caches are warmest) that is neither the keeper nor sits in the
+    /// poller, else one that does not sit there, else the one that does.
     fn place_to_claim(&self) -> Option<usize> {
-        let others = self
-            .workers
-            .iter()
-            .rposition(|worker| Some(*worker) != self.keeper);
-        others.or(self.workers.len().checked_sub(1))
+        let free = |worker: &usize| Some(*worker) != self.seated;
+        let youngest = |wanted: &dyn Fn(&usize) -> bool| self.workers.iter().rposition(wanted);
+        youngest(&|worker| free(worker) && Some(*worker) != self.keeper)
+            .or_else(|| youngest(&free))
+            .or(self.workers.len().checked_sub(1))
     }
 }
 
@@ -221,6 +233,19 @@ mod tests {
         assert_eq!(idle.cancel(0), Cancelled::Claimed);
         idle.register(0, true);
         assert_eq!(idle.cancel(0), Cancelled::Alone);
+    }
+
+    #[test]
+    fn the_keeper_is_claimed_late_and_who_sits_in_the_poller_last() {
+        let idle = Idle::new();
+        (0..3).for_each(|worker| idle.register(worker, false));
+        assert!(idle.offer_to_keep(1, 7));
+        idle.note_seat(2);
+        let claimed: Vec<_> = std::iter::from_fn(|| idle.claim_any()).collect();
+        assert_eq!(claimed, [0, 1, 2]);
+        idle.register(2, false);
+        idle.register(0, false);
+        assert_eq!(idle.claim_any(), Some(0), "the seat was left");
     }
 
     #[test]

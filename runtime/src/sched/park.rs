@@ -62,6 +62,12 @@ impl ThreadParker {
         std::mem::take(&mut *self.lock())
     }
 
+    /// Consumes the permit if it is there.
+    #[must_use]
+    pub(crate) fn take_permit(&self) -> bool {
+        std::mem::take(&mut *self.lock())
+    }
+
     /// Gives the permit.
     pub(crate) fn unpark(&self) {
         *self.lock() = true;

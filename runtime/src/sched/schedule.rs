@@ -41,6 +41,7 @@ impl Worker {
             .or_else(|| self.take_local())
             .or_else(|| self.take_global());
         if ready.is_none() {
+            self.turn.end();
             return self.wait_for_work();
         }
         self.announce_new_timer();
@@ -127,6 +128,7 @@ impl Worker {
         if self.shared.next_deadline_ns() != time::NEVER {
             time::fire_due(self.shared, self.shared.now_ns());
         }
+        self.look_at_poller();
         // Yielding tasks fill the ring without waking anyone; share them now.
         if self.processor.queue.len() > 0 && self.shared.idle.may_wake() {
             self.shared.wake_one();

@@ -46,6 +46,7 @@ impl Worker {
             let found = self
                 .take_local()
                 .or_else(|| self.take_global())
+                .or_else(|| if round == 0 { self.take_ready() } else { None })
                 .or_else(|| self.steal());
             if found.is_some() {
                 return found;
@@ -60,7 +61,7 @@ impl Worker {
     /// Half of the ring of some other processor, beginning anywhere.
     fn steal(&self) -> Option<&'static Record> {
         let processors = self.shared.processors();
-        let start = self.next_random() as usize % processors.len();
+        let start = self.roll() as usize % processors.len();
         let victims = processors[start..].iter().chain(&processors[..start]);
         let mut victims = victims.filter(|victim| !std::ptr::eq(*victim, self.processor));
         let stolen = victims.find_map(|victim| victim.queue.steal_half_into(&self.processor.queue));
@@ -97,8 +98,16 @@ impl Worker {
         self.processor.steals.store(steals + 1, Ordering::Relaxed);
     }
 
-    /// A step of xorshift64.
+    /// A random number for the task that runs here: in a simulation, a matter of its seed.
     pub(crate) fn next_random(&self) -> u64 {
+        if self.is_simulated {
+            return self.shared.simulation.random();
+        }
+        self.roll()
+    }
+
+    /// A step of xorshift64. How often a worker searches in vain is a matter of chance.
+    fn roll(&self) -> u64 {
         let mut random = self.random.get();
         random ^= random << 13;
         random ^= random >> 7;

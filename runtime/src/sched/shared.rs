@@ -6,14 +6,16 @@
 
 use std::time::Duration;
 
-use crate::monitor;
+use crate::introspect::AllAsleep;
+use crate::monitor::{self, Rest};
+use crate::netpoll::Poller;
 use crate::primitive::{
     atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering},
     static_sync::{Mutex, MutexGuard},
 };
 use crate::sched::{
-    global_queue::GlobalQueue, idle::Idle, processor::Processor, simulation::Simulation,
-    sleep::Workplace, worker::Worker, workers::WorkerThreads,
+    global_queue::GlobalQueue, idle::Idle, processor::Processor, seat::Seats,
+    simulation::Simulation, sleep::Workplace, worker::Worker, workers::WorkerThreads,
 };
 use crate::sys::clock;
 use crate::task::{current::with_worker, record::Record};
@@ -27,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) thread_name: String,
     /// The seed of a simulation; of one worker then.
     pub(crate) simulation: Option<u64>,
+    pub(crate) on_all_asleep: Option<fn(&AllAsleep)>,
 }
 
 /// One runtime.
@@ -37,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) global: GlobalQueue<Record>,
     pub(crate) idle: Idle,
     pub(crate) threads: WorkerThreads,
+    pub(crate) seats: Seats,
     /// Set when the main function has returned: workers stop.
     stop: AtomicBool,
     /// Counts the runs of this shared part, from 1.
@@ -50,6 +54,8 @@ pub(crate) struct Shared {
     /// The monitor looks often, because something is queued behind a running task.
     pub(crate) is_watched_closely: AtomicBool,
     pub(crate) simulation: Simulation,
+    /// What tasks wait for outside of the process. Kept from run to run, with what is registered.
+    pub(crate) poller: Poller,
 }
 
 /// Shared parts of runtimes that have ended.
@@ -74,6 +80,7 @@ impl Shared {
         shared.released.store(0, Ordering::Relaxed);
         shared.handoffs.store(0, Ordering::Relaxed);
         shared.threads.open();
+        shared.seats.clear();
         shared.is_watched_closely.store(false, Ordering::Relaxed);
         shared.processors.iter().for_each(Processor::reset);
         shared.simulation.begin(settings.simulation);
@@ -97,6 +104,7 @@ impl Shared {
             global: GlobalQueue::new(),
             idle: Idle::new(),
             threads: WorkerThreads::new(),
+            seats: Seats::new(),
             stop: AtomicBool::new(false),
             run: AtomicU64::new(0),
             stack_limit: AtomicUsize::new(0),
@@ -105,6 +113,7 @@ impl Shared {
             released: AtomicUsize::new(0),
             is_watched_closely: AtomicBool::new(false),
             simulation: Simulation::off(),
+            poller: Poller::new(),
         }
     }
 
@@ -140,8 +149,9 @@ impl Shared {
         // sees it before it sleeps.
         self.stop.store(true, Ordering::SeqCst);
         while let Some(sleeper) = self.idle.claim_any() {
-            self.processors[sleeper].parker.unpark();
+            self.unpark(sleeper);
         }
+        self.seats.wake_all();
     }
 
     /// Queues a task that was just woken: beside the waker if that is a worker of this
@@ -205,9 +215,31 @@ impl Shared {
     pub(super) fn wake_sleeper(&self) -> bool {
         let sleeper = self.idle.claim();
         if let Some(sleeper) = sleeper {
-            self.processors[sleeper].parker.unpark();
+            self.unpark(sleeper);
         }
         sleeper.is_some()
+    }
+
+    /// Wakes a sleeper that the caller has claimed.
+    fn unpark(&self, sleeper: usize) {
+        self.processors[sleeper].parker.unpark();
+        self.poller.interrupt(sleeper);
+    }
+
+    /// From now on the monitor looks often, until it finds nothing queued behind a running task
+    /// and somebody in the poller. A load, mostly.
+    #[inline]
+    pub(super) fn watch_closely(&self) {
+        if !self.is_watched_closely.load(Ordering::Relaxed) {
+            self.start_close_watch();
+        }
+    }
+
+    #[cold]
+    fn start_close_watch(&self) {
+        if !self.is_watched_closely.swap(true, Ordering::Relaxed) {
+            monitor::kick();
+        }
     }
 
     /// Whether there is a task that a searcher could take. Next slots do not count: they
@@ -218,6 +250,31 @@ impl Shared {
                 .processors
                 .iter()
                 .any(|processor| processor.queue.len() > 0)
+    }
+
+    /// Whether nothing is queued, no timer is set, and every worker that has a processor sleeps.
+    pub(crate) fn rest(&self) -> Option<Rest> {
+        let processors = self.processors.iter();
+        let in_use = processors.filter(|processor| processor.ownership.is_in_use());
+        let working = in_use.filter(|processor| processor.ownership.released().is_none());
+        let is_resting = working.count() == self.idle.sleeping()
+            && self.global.len() == 0
+            && self
+                .processors
+                .iter()
+                .all(|processor| processor.queued() == 0)
+            && self.next_deadline_ns() == crate::time::NEVER
+            && !self.is_stopping();
+        let ticks = self
+            .processors
+            .iter()
+            .map(|processor| processor.tick.load(Ordering::Relaxed));
+        is_resting.then(|| Rest {
+            turns: ticks.fold(0, u64::wrapping_add),
+            // And the one that waits for the end.
+            threads: self.threads.count() + 1,
+            ..Rest::default()
+        })
     }
 
     /// The earliest deadline of all timers.
@@ -256,13 +313,18 @@ impl Workplace for Shared {
     }
 
     fn park_until(&self, worker: usize, deadline_ns: u64) -> bool {
-        let parker = &self.processors[worker].parker;
-        if self.simulation.is_on() && self.released.load(Ordering::Relaxed) == 0 {
-            self.simulation.jump_to(deadline_ns);
+        let wait_ns = match deadline_ns {
+            crate::time::NEVER => None,
+            _ if self.simulation.is_on() && self.released.load(Ordering::Relaxed) == 0 => {
+                self.simulation.jump_to(deadline_ns);
+                return false;
+            }
+            _ => Some(deadline_ns.saturating_sub(self.now_ns())),
+        };
+        if wait_ns == Some(0) {
             return false;
         }
-        let wait_ns = deadline_ns.saturating_sub(self.now_ns());
-        wait_ns > 0 && parker.park_timeout(Duration::from_nanos(wait_ns))
+        self.park_for(worker, wait_ns)
     }
 }
 

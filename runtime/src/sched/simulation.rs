@@ -69,15 +69,25 @@ impl Simulation {
         self.now_ns.fetch_max(deadline_ns, Ordering::Relaxed);
     }
 
-    /// A number below `bound`, which is not 0: a step of xorshift64, by the only worker.
+    /// A number below `bound`, which is not 0.
     pub(super) fn draw(&self, bound: usize) -> usize {
+        ((self.random() >> 33) % bound as u64) as usize
+    }
+
+    /// A step of xorshift64, by the only worker.
+    pub(super) fn random(&self) -> u64 {
         let mut random = self.random.load(Ordering::Relaxed);
         random ^= random << 13;
         random ^= random >> 7;
         random ^= random << 17;
         self.random.store(random, Ordering::Relaxed);
-        ((random >> 33) % bound as u64) as usize
+        random
     }
+}
+
+/// By the main task: how often the worker looked for it in vain is no matter of the seed.
+pub(crate) fn begin_anew(seed: u64) {
+    with_worker(|worker| worker.shared().simulation.begin(Some(seed)));
 }
 
 /// The time of the calling task's simulation; `None` outside of one. A load where there never

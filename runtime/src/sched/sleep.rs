@@ -11,6 +11,7 @@ mod tests;
 
 use crate::primitive::atomic::{Ordering, fence};
 use crate::sched::idle::{Cancelled, Idle};
+use crate::time::NEVER;
 
 /// What the protocol asks of a runtime.
 pub(super) trait Workplace {
@@ -32,7 +33,8 @@ pub(super) trait Workplace {
     /// Parks the worker's thread until someone wakes it.
     fn park(&self, worker: usize);
 
-    /// The same until the deadline at most; whether someone did.
+    /// The same until the deadline at most ([`NEVER`](crate::time::NEVER): without one), or until
+    /// the worker has something to do by itself; whether someone woke it.
     fn park_until(&self, worker: usize, deadline_ns: u64) -> bool;
 }
 
@@ -45,11 +47,9 @@ pub(super) fn sleep(place: &impl Workplace, worker: usize, searching: bool) {
     let deadline_ns = place.next_deadline_ns();
     let woke_itself = if place.is_stopping() || place.is_work_visible() {
         true
-    } else if idle.offer_to_keep(worker, deadline_ns) {
-        !place.park_until(worker, deadline_ns)
     } else {
-        place.park(worker);
-        false
+        let is_keeper = idle.offer_to_keep(worker, deadline_ns);
+        !place.park_until(worker, if is_keeper { deadline_ns } else { NEVER })
     };
     // Step 5.
     if woke_itself && idle.cancel(worker) == Cancelled::Claimed {

@@ -11,6 +11,7 @@ use std::panic::Location;
 use runtime_abi::Outcome;
 
 use crate::context::{self, Context, Switch};
+use crate::introspect::Turn;
 use crate::ledger::{self, Counter, Shard};
 use crate::primitive::atomic::Ordering;
 use crate::sched::{
@@ -23,10 +24,10 @@ use crate::sys::clock;
 use crate::task::{
     record::Record,
     root,
-    state::{Life, Parking},
+    state::Parking,
     table::{self, SlotCache},
 };
-use crate::{monitor, probe, time::Timer};
+use crate::{probe, time::Timer};
 
 /// What a task wants of its worker when it leaves its stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,20 @@ pub(crate) enum Request {
     Park,
     /// To be queued for all: this worker's processor was taken.
     Move,
+    /// To go on, and on this thread only.
+    Pin,
+}
+
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Served {
+    /// It is served; the task may run elsewhere by now.
+    Done,
+    /// There was a token: the task is to go on.
+    Again,
+    /// The worker is to end.
+    End,
 }
 
 /// The owner's face of a processor.
@@ -47,10 +62,16 @@ pub(crate) struct Worker {
     shard: &'static Shard,
     current: Cell<Option<&'static Record>>,
     request: Cell<Request>,
-    /// False once the processor was taken during a blocking call.
+    /// False once the processor was taken during a blocking call, or is another thread's while a
+    /// pinned task waits.
     pub(super) has_processor: Cell<bool>,
+    /// The pinned task that this thread is to go on with when this worker has ended, and the
+    /// processor that it was given for that.
+    pub(super) given: Cell<Option<(usize, &'static Record)>>,
     /// Tasks run so far, the owner's copy.
     pub(super) tick: Cell<u64>,
+    /// For the histograms, while they are kept.
+    pub(super) turn: Turn,
     /// Tasks run from the next slot in a row.
     pub(super) next_streak: Cell<u32>,
     pub(super) random: Cell<u64>,
@@ -64,18 +85,33 @@ pub(crate) struct Worker {
 }
 
 /// Runs a worker on the calling thread until its runtime stops or it is surplus. The caller
-/// has claimed the processor.
+/// has claimed the processor. A thread that has a pinned task may be given another processor: then
+/// it runs that one's worker after this one.
 pub(crate) fn run(shared: &'static Shared, index: usize) {
     let signal_stack = stack::install_worker_handler();
+    let mut next = Some((index, None));
+    while let Some((index, pinned)) = next {
+        let given = run_one(shared, index, pinned);
+        next = given.map(|(index, task)| (index, Some(task)));
+    }
+    drop(signal_stack);
+}
+
+/// Runs a worker on this processor; gives what it was given for the next one.
+fn run_one(
+    shared: &'static Shared,
+    index: usize,
+    pinned: Option<&'static Record>,
+) -> Option<(usize, &'static Record)> {
     let worker = Worker::new(shared, index);
     context::set_worker_word((&raw const worker).expose_provenance());
     worker.processor.set_thread(Some(OwnerThread::current()));
     let unwinding = AbortOnUnwind;
-    worker.run_tasks();
+    worker.run_tasks(pinned);
     std::mem::forget(unwinding);
     context::set_worker_word(0);
     worker.retire();
-    drop(signal_stack);
+    worker.given.get()
 }
 
 /// A scheduler that panics has lost track of its tasks, and its thread would leave a dangling
@@ -101,7 +137,9 @@ impl Worker {
             current: Cell::new(None),
             request: Cell::new(Request::Yield),
             has_processor: Cell::new(true),
+            given: Cell::new(None),
             tick: Cell::new(processor.tick.load(Ordering::Relaxed)),
+            turn: Turn::new(),
             next_streak: Cell::new(0),
             random: Cell::new(0x9e37_79b9_7f4a_7c15 ^ (index as u64 + 1)),
             has_new_timer: Cell::new(false),
@@ -169,7 +207,8 @@ impl Worker {
             self.push_back(displaced);
             self.shared.wake_one();
         }
-        self.ask_for_a_close_watch();
+        // The current task may run for long with others queued behind it.
+        self.shared.watch_closely();
     }
 
     /// Queues a task behind the others.
@@ -177,22 +216,6 @@ impl Worker {
     pub(crate) fn push_back(&self, task: &'static Record) {
         if let Err(overflow) = self.processor.queue.push_back(task) {
             self.shared.global.push_batch(overflow.0);
-        }
-    }
-
-    /// The current task may run for long with others queued behind it: from now on the
-    /// monitor looks often, until it finds nothing queued.
-    #[inline]
-    fn ask_for_a_close_watch(&self) {
-        if !self.shared.is_watched_closely.load(Ordering::Relaxed) {
-            self.start_close_watch();
-        }
-    }
-
-    #[cold]
-    fn start_close_watch(&self) {
-        if !self.shared.is_watched_closely.swap(true, Ordering::Relaxed) {
-            monitor::kick();
         }
     }
 
@@ -204,21 +227,37 @@ impl Worker {
         self.index
     }
 
-    fn run_tasks(&self) {
+    /// Runs what there is to run, beginning with a task that is pinned to this thread.
+    fn run_tasks(&self, pinned: Option<&'static Record>) {
+        if let Some(task) = pinned {
+            self.note_run(task);
+            let is_over = match self.run_pinned(task) {
+                Served::Done => false,
+                Served::Again => !self.run_on(task),
+                Served::End => true,
+            };
+            if is_over {
+                return;
+            }
+        }
         while let Some(task) = self.next_task()
             && self.run_task(task)
         {}
     }
 
     /// Runs a task until it parks, yields or ends. False if the processor was taken meanwhile,
-    /// during a blocking call: the worker is to end.
+    /// during a blocking call or for a pinned task: the worker is to end.
     #[inline]
     fn run_task(&self, task: &'static Record) -> bool {
-        // A task that a shutdown abandoned may still come out of a late waker's push.
-        if task.state.read().life() == Life::Abandoned {
-            return true;
+        if !task.state.read().is_anyones() {
+            return self.pass_on(task);
         }
         self.note_run(task);
+        self.run_on(task)
+    }
+
+    #[inline]
+    fn run_on(&self, task: &'static Record) -> bool {
         loop {
             let switch = match self.resume(task) {
                 Ok(switch) => switch,
@@ -231,28 +270,44 @@ impl Worker {
                 self.recycle(task);
                 return true;
             }
-            match self.request.get() {
-                Request::Yield => self.push_back(task),
-                Request::Move => {
-                    self.shared.inject(task);
-                    return false;
-                }
-                Request::Park => {
-                    if task.state.park() == Parking::Token {
-                        ledger::stall::unpark(task.slot);
-                        task.since_ns.store(0, Ordering::Relaxed);
-                        continue;
-                    }
-                    // From here on the task may run elsewhere: it must not be touched.
-                }
+            match self.serve(task) {
+                Served::Done => return true,
+                Served::Again => {}
+                Served::End => return false,
             }
-            return true;
         }
+    }
+
+    /// Does what a task that has left its stack asked for.
+    #[inline]
+    pub(super) fn serve(&self, task: &'static Record) -> Served {
+        match self.request.get() {
+            Request::Yield => self.push_back(task),
+            Request::Move => {
+                self.shared.inject(task);
+                return Served::End;
+            }
+            Request::Pin => return self.run_pinned(task),
+            Request::Park => {
+                if task.state.park() == Parking::Token {
+                    ledger::stall::unpark(task.slot);
+                    task.since_ns.store(0, Ordering::Relaxed);
+                    return Served::Again;
+                }
+                // From here on the task may run elsewhere: it must not be touched.
+            }
+        }
+        Served::Done
+    }
+
+    /// What the task that has left its stack asked for.
+    pub(super) fn request(&self) -> Request {
+        self.request.get()
     }
 
     /// Switches to the task and back; an error if there is no stack for it.
     #[inline]
-    fn resume(&self, task: &'static Record) -> Result<Switch, StackError> {
+    pub(super) fn resume(&self, task: &'static Record) -> Result<Switch, StackError> {
         self.current.set(Some(task));
         task.running.store(true, Ordering::Relaxed);
         // SAFETY: the worker owns the task: it came out of a queue, or found its token.
@@ -283,7 +338,7 @@ impl Worker {
     }
 
     /// Takes back what an ended task had.
-    fn recycle(&self, task: &'static Record) {
+    pub(super) fn recycle(&self, task: &'static Record) {
         // SAFETY: the task's body has returned; the worker owns what is left.
         if let Some(context) = unsafe { task.take_context() } {
             self.stacks.borrow_mut().release(context.into_stack());
@@ -309,21 +364,23 @@ impl Worker {
     }
 
     #[inline]
-    fn note_run(&self, task: &'static Record) {
+    pub(super) fn note_run(&self, task: &'static Record) {
         let tick = self.tick.get() + 1;
         self.tick.set(tick);
         self.processor.tick.store(tick, Ordering::Relaxed);
-        if probe::run_armed() {
+        if probe::is_run_timed() {
             self.fire_run(task);
         }
     }
 
     #[cold]
     fn fire_run(&self, task: &'static Record) {
+        let now_ns = clock::monotonic_ns();
         let runnable_ns = match task.since_ns.swap(0, Ordering::Relaxed) {
             0 => 0,
-            since_ns => clock::monotonic_ns().saturating_sub(since_ns),
+            since_ns => now_ns.saturating_sub(since_ns),
         };
+        self.turn.begin(now_ns, runnable_ns);
         let (id, site) = (task.id().as_u64(), task.site().address());
         probe::run(id, site, self.index as u64, runnable_ns);
     }
@@ -335,13 +392,19 @@ impl Worker {
         self.slots.borrow_mut().drain();
         self.shard.retire();
         if self.has_processor.get() {
-            self.processor.set_thread(None);
-            self.announce_new_timer();
-            if self.processor.give_tasks_to(&self.shared.global) {
-                self.shared.wake_one();
-            }
-            self.processor.ownership.leave();
+            self.leave_processor();
         }
+    }
+
+    /// Gives the processor up for good, with what is queued there.
+    pub(super) fn leave_processor(&self) {
+        self.has_processor.set(false);
+        self.processor.set_thread(None);
+        self.announce_new_timer();
+        if self.processor.give_tasks_to(&self.shared.global) {
+            self.shared.wake_one();
+        }
+        self.processor.ownership.leave();
     }
 }
 

@@ -75,6 +75,19 @@ impl WorkerThreads {
         Ok(())
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        let inner = self.lock();
+        #[cfg(not(loom))]
+        return inner
+            .handles
+            .iter()
+            .filter(|thread| !thread.is_finished())
+            .count();
+        #[cfg(loom)]
+        inner.handles.len()
+    }
+
     /// Waits for all threads to end; they end once the runtime stops.
     pub(crate) fn join_all(&self) {
         self.lock().is_closed = true;

@@ -40,10 +40,6 @@ fn open_headroom(slot: &Slot) {
 /// A buffer that is on no task's stack, or where the stack is open already, costs a few loads. A
 /// buffer below its stack's limit is left alone: the kernel refuses it.
 #[inline]
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "for the calls of sockets and files")
-)]
 pub(crate) fn prepare_buffer(address: usize, len: usize) {
     if len == 0 {
         return;

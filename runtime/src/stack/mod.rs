@@ -35,6 +35,7 @@
 //! | `owned` | a stack in a task's hands, and a spare one |
 //! | `cache`, `pool` | spare stacks of a processor, and of the process |
 //! | `totals` | bytes used and cached |
+//! | `walk` | the frames of a parked task |
 //!
 //! # What it costs
 //!
@@ -82,6 +83,8 @@ mod slab;
 mod slot;
 #[cfg(not(any(miri, loom)))]
 mod totals;
+#[cfg(not(any(miri, loom)))]
+mod walk;
 
 #[cfg(any(miri, loom))]
 mod stand_in;
@@ -95,19 +98,20 @@ pub use headroom::with_open_stack;
 pub(crate) use {
     cache::StackCache,
     fault::{install_worker_handler, watch_signal_handlers},
-    headroom::{Window, ensure_headroom},
+    headroom::{Window, ensure_headroom, prepare_buffer},
     overflow::abort_with,
     owned::{Stack, set_fixed},
     pool::give_back,
     totals::totals,
+    walk::frames,
 };
 
 #[cfg(any(miri, loom))]
 pub use stand_in::with_open_stack;
 #[cfg(any(miri, loom))]
 pub(crate) use stand_in::{
-    Stack, StackCache, Window, abort_with, ensure_headroom, give_back, install_worker_handler,
-    set_fixed, totals, watch_signal_handlers,
+    Stack, StackCache, Window, abort_with, ensure_headroom, frames, give_back,
+    install_worker_handler, set_fixed, totals, watch_signal_handlers,
 };
 
 use crate::site::Site;

@@ -20,7 +20,7 @@ use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive;
 use crate::sys::clock;
 use crate::task::{self, TaskId, Waiter, place::in_place};
-use crate::time::Instant;
+use crate::time::{self, Instant};
 
 mod bucket;
 
@@ -96,7 +96,7 @@ impl RateLimiter {
         );
         Self {
             state: primitive::Mutex::new(State {
-                bucket: Bucket::new(tokens, per_ns, burst, clock::monotonic_ns()),
+                bucket: Bucket::new(tokens, per_ns, burst, time::now_ns()),
                 waiting: WaitQueue::new(),
             }),
             burst,
@@ -120,7 +120,7 @@ impl RateLimiter {
     #[must_use]
     pub fn try_acquire(&self, tokens: u64) -> bool {
         self.check(tokens);
-        self.with_state(|state| state.take(tokens, clock::monotonic_ns()))
+        self.with_state(|state| state.take(tokens, time::now_ns()))
     }
 
     /// Like [`acquire`](Self::acquire), but waits no longer than `until`: then it takes nothing.
@@ -186,7 +186,7 @@ impl RateLimiter {
 
     fn look(&self, tokens: u64, place: &mut Place<'_>) -> Look {
         self.with_state(|state| {
-            let now_ns = clock::monotonic_ns();
+            let now_ns = time::now_ns();
             let Some(ticket) = place.ticket else {
                 if state.take(tokens, now_ns) {
                     return Look::Acquired(None);

@@ -38,8 +38,6 @@
 //! a hand-off, by the queue's lock.
 
 use std::time::Duration;
-#[cfg(not(loom))]
-use std::time::Instant;
 
 use runtime_abi::Reason;
 
@@ -49,6 +47,8 @@ use super::wait_queue::{Ticket, WaitQueue};
 use crate::cancel::{Interrupted, Until, Wait};
 use crate::primitive;
 use crate::task::{self, TaskId, Waiter, place::in_place};
+#[cfg(not(loom))]
+use crate::time::Instant;
 
 /// How long a waiter lets others past before it asks for hand-off.
 const PATIENCE: Duration = Duration::from_millis(1);

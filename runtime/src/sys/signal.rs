@@ -145,7 +145,7 @@ impl Action {
         self.0.sa_sigaction == other.0.sa_sigaction
     }
 
-    fn is_function(&self) -> bool {
+    pub(super) fn is_function(&self) -> bool {
         self.0.sa_sigaction != libc::SIG_DFL && self.0.sa_sigaction != libc::SIG_IGN
     }
 

@@ -19,6 +19,11 @@ pub(crate) fn start(
         .spawn(body)
 }
 
+/// How many threads the process has; `None` if the kernel does not tell.
+pub(crate) fn count() -> Option<usize> {
+    Some(std::fs::read_dir("/proc/self/task").ok()?.count())
+}
+
 /// The kernel's number of a thread of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ThreadId(libc::pid_t);

@@ -24,7 +24,7 @@ use crate::task::{
     JoinError, TaskId, Waiter,
     extras::ExtrasCell,
     join_word::{Finished, JoinWord},
-    local::Locals,
+    local::{Entry, Locals},
     unjoined,
 };
 
@@ -303,6 +303,24 @@ impl TaskCell {
     pub(crate) fn token(&self, fresh: Token) -> Token {
         let token = &self.header().extras.get_or_make().token;
         token.get_or_init(|| fresh).clone()
+    }
+
+    /// Calls `look` with the task's own token, if it has one, and with its locals.
+    ///
+    /// # Safety
+    /// The caller owns the task.
+    pub(crate) unsafe fn with_context<R>(
+        &self,
+        look: impl FnOnce(Option<&Token>, Option<&[Entry]>) -> R,
+    ) -> R {
+        let Some(extras) = self.header().extras.get() else {
+            return look(None, None);
+        };
+        extras.locals.with(|locals| {
+            // SAFETY: as the caller promises, nobody writes them.
+            let locals = unsafe { &*locals };
+            look(extras.token.get(), locals.as_deref())
+        })
     }
 
     /// A copy of the task's locals.

@@ -158,6 +158,12 @@ impl JoinError {
         self.task
     }
 
+    /// The line that spawned it.
+    #[must_use]
+    pub fn site(&self) -> &'static Site {
+        self.site
+    }
+
     /// Whether the task panicked.
     #[must_use]
     pub fn is_panic(&self) -> bool {

@@ -114,9 +114,18 @@ impl<T: Send + Sync + 'static> TaskLocal<T> {
     }
 
     fn find(&'static self) -> Option<Arc<dyn Any + Send + Sync>> {
-        let locals = inherited()?;
-        let entry = locals.iter().find(|entry| entry.key == self.key())?;
+        let list = inherited()?;
+        let entry = self.entry_in(&list)?;
         Some(Arc::clone(&entry.value))
+    }
+
+    /// The value in a task's list.
+    pub(crate) fn find_in<'a>(&'static self, list: &'a [Entry]) -> Option<&'a T> {
+        self.entry_in(list)?.value.downcast_ref()
+    }
+
+    fn entry_in<'a>(&'static self, list: &'a [Entry]) -> Option<&'a Entry> {
+        list.iter().find(|entry| entry.key == self.key())
     }
 
     fn key(&'static self) -> usize {

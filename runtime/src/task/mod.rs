@@ -9,10 +9,13 @@ pub(crate) mod current;
 mod extras;
 mod group;
 mod id;
+pub(crate) mod inspection;
 pub(crate) mod join;
 mod join_set;
 mod join_word;
 pub(crate) mod local;
+mod parent;
+mod pinned;
 pub(crate) mod place;
 pub(crate) mod record;
 pub(crate) mod root;
@@ -32,11 +35,13 @@ pub use id::TaskId;
 pub use join::{JoinError, JoinHandle};
 pub use join_set::JoinSet;
 pub use local::TaskLocal;
+pub use parent::{Parent, parent, site};
+pub use pinned::{Pinned, pin, spawn_pinned};
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use spawn::{Builder, spawn};
 pub use unjoined::unjoined_panics;
-pub(crate) use wait::wake_from_timer;
 pub use wait::{Waiter, current, name, park, park_timeout, sleep, waiter, yield_now};
+pub(crate) use wait::{wake_from_poller, wake_from_timer};
 pub use worker_pool::WorkerPool;
 
 /// The calling task's own token: `fresh` if it has none yet, or on a thread that runs no task.

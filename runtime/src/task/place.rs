@@ -12,7 +12,7 @@
 
 use std::ptr::NonNull;
 
-use crate::task::{TaskId, current, record::Record, table, wait};
+use crate::task::{TaskId, current, inspection::Inspected, record::Record};
 
 /// A place in a primitive's queue.
 pub(crate) trait Place {
@@ -72,21 +72,15 @@ impl Drop for Leaving {
     }
 }
 
-/// Who holds now what the task in this slot waits for, if it waits in a place that knows. What
-/// the task noted when it parked may be outdated: the lock may have changed hands since.
-pub(crate) fn holder(slot: u32) -> Option<Holder> {
-    let record = table::get(slot)?;
-    if !record.state.inspect(record.state.read()) {
-        return None;
+impl Inspected {
+    /// Who holds now what the task waits for, if it waits in a place that knows. What the task
+    /// noted when it parked may be outdated: the lock may have changed hands since.
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        // SAFETY: inspecting makes us the owner of the task.
+        let place = unsafe { self.record().place() };
+        // SAFETY: the task is parked, and stays so: the frame that holds it is there.
+        place.and_then(|held| unsafe { held.as_ref() }.place.holder())
     }
-    // SAFETY: inspecting makes us the owner of the task.
-    let place = unsafe { record.place() };
-    // SAFETY: the task is parked, and stays so: the frame that holds it is there.
-    let holder = place.and_then(|held| unsafe { held.as_ref() }.place.holder());
-    if record.state.stop_inspecting() {
-        wait::wake_inspected(record);
-    }
-    holder
 }
 
 /// Takes an abandoned task out of all its places.

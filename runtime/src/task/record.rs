@@ -8,16 +8,17 @@
 
 use std::fmt;
 
-use crate::cancel::Token;
+use crate::cancel::{self, Token};
 use crate::context::{Context, RegisterCell, Suspender};
+use crate::primitive::static_sync::Arc;
 use crate::primitive::{
     UnsafeCell,
     static_atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering},
 };
-use crate::sched::shared::Shared;
+use crate::sched::{seat::Seat, shared::Shared};
 use crate::site::Site;
 use crate::task::{
-    TaskId,
+    Parent, TaskId,
     cell::TaskCell,
     local::Locals,
     place::{self, Innermost},
@@ -25,6 +26,8 @@ use crate::task::{
     wait_fields::WaitFields,
 };
 use crate::time::TimerWord;
+#[cfg(feature = "tracing")]
+use crate::tracing::Spans;
 
 /// One slot of the table.
 #[repr(align(64))]
@@ -35,6 +38,9 @@ pub(crate) struct Record {
     generation: AtomicU32,
     site: AtomicPtr<Site>,
     shared: AtomicPtr<Shared>,
+    /// Who spawned the task; 0 and null if no task did.
+    parent: AtomicU64,
+    parent_site: AtomicPtr<Site>,
     /// What the task waits for; valid while it is parked.
     pub(crate) wait: WaitFields,
     /// When it parked, or became runnable; 0 if nobody listened then.
@@ -58,6 +64,18 @@ struct Plain {
     stack_limit: usize,
     /// Where the task waits in line, on its stack.
     place: Option<Innermost>,
+    /// Whether, and how often, the task is pinned to its thread.
+    pin: Option<Box<Pin>>,
+    /// Empty while the task is not on its thread.
+    #[cfg(feature = "tracing")]
+    spans: Spans,
+}
+
+/// What pins a task to its thread.
+struct Pin {
+    seat: Arc<Seat>,
+    /// Guards that the task holds.
+    guards: usize,
 }
 
 impl fmt::Debug for Record {
@@ -82,6 +100,8 @@ impl Record {
             generation: AtomicU32::new(0),
             site: AtomicPtr::new(std::ptr::null_mut()),
             shared: AtomicPtr::new(std::ptr::null_mut()),
+            parent: AtomicU64::new(0),
+            parent_site: AtomicPtr::new(std::ptr::null_mut()),
             wait: WaitFields::new(),
             since_ns: AtomicU64::new(0),
             timer: TimerWord::new(),
@@ -93,6 +113,9 @@ impl Record {
                 suspender: None,
                 stack_limit: 0,
                 place: None,
+                pin: None,
+                #[cfg(feature = "tracing")]
+                spans: Spans::new(),
             }),
         }
     }
@@ -103,6 +126,7 @@ impl Record {
         &'static self,
         site: &'static Site,
         shared: &'static Shared,
+        parent: Option<&'static Self>,
         stack_limit: usize,
         cell: impl FnOnce(TaskId) -> TaskCell,
     ) -> TaskId {
@@ -115,6 +139,7 @@ impl Record {
             .store(std::ptr::from_ref(site).cast_mut(), Ordering::Release);
         self.shared
             .store(std::ptr::from_ref(shared).cast_mut(), Ordering::Release);
+        self.note_parent(parent);
         let cell = cell(id);
         // SAFETY: the caller owns the task.
         unsafe {
@@ -125,6 +150,25 @@ impl Record {
         }
         self.state.start();
         id
+    }
+
+    #[inline]
+    fn note_parent(&self, parent: Option<&'static Self>) {
+        let id = parent.map_or(TaskId::NONE, Self::id);
+        let site = parent.map_or(std::ptr::null_mut(), |parent| {
+            parent.site.load(Ordering::Relaxed)
+        });
+        // Release: as for the site.
+        self.parent.store(id.as_u64(), Ordering::Release);
+        self.parent_site.store(site, Ordering::Release);
+    }
+
+    /// Who spawned the current task; of a slot that had one.
+    pub(crate) fn parent(&self) -> Option<Parent> {
+        let id = TaskId::from_u64(self.parent.load(Ordering::Relaxed));
+        // SAFETY: null or a leaked site.
+        let site = unsafe { self.parent_site.load(Ordering::Acquire).as_ref() }?;
+        (!id.is_none()).then(|| Parent::new(id, site))
     }
 
     /// The id of the current task; for its owner.
@@ -250,6 +294,71 @@ impl Record {
         unsafe { self.plain(|plain| plain.place) }
     }
 
+    /// One more guard pins the task to its thread. Whether it is the first: then the task switches
+    /// to its worker with `Request::Pin`.
+    ///
+    /// # Safety
+    /// The caller is the task.
+    pub(crate) unsafe fn pin(&self) -> bool {
+        let add = |plain: &mut Plain| {
+            let is_first = plain.pin.is_none();
+            let seats = &self.shared().seats;
+            let pin = plain.pin.get_or_insert_with(|| {
+                let seat = seats.add();
+                Box::new(Pin { seat, guards: 0 })
+            });
+            pin.guards += 1;
+            is_first
+        };
+        // SAFETY: as the caller promises.
+        let is_first = unsafe { self.plain(add) };
+        if is_first {
+            self.state.pin();
+        }
+        is_first
+    }
+
+    /// One guard less; after the last one, the task may go on anywhere.
+    ///
+    /// # Safety
+    /// The caller is the task, in a blocking call perhaps; it is pinned.
+    pub(crate) unsafe fn drop_pin(&self) {
+        // SAFETY: as the caller promises.
+        let left = unsafe {
+            self.plain(|plain| {
+                let pin = plain.pin.as_mut().expect("it is pinned");
+                pin.guards -= 1;
+                pin.guards
+            })
+        };
+        if left == 0 {
+            // SAFETY: as the caller promises.
+            unsafe { self.unpin() };
+        }
+    }
+
+    /// The task is pinned no more, however many guards there are.
+    ///
+    /// # Safety
+    /// The caller owns the task, which runs on this thread or has ended on it.
+    pub(crate) unsafe fn unpin(&self) {
+        self.state.unpin();
+        // SAFETY: as the caller promises.
+        if let Some(pin) = unsafe { self.plain(|plain| plain.pin.take()) } {
+            self.shared().seats.remove(&pin.seat);
+        }
+    }
+
+    /// The seat of a task that is pinned.
+    ///
+    /// # Safety
+    /// The caller owns the task, which is pinned.
+    pub(crate) unsafe fn seat(&self) -> Arc<Seat> {
+        let copy = |plain: &mut Plain| plain.pin.as_ref().map(|pin| Arc::clone(&pin.seat));
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(copy) }.expect("a pinned task has a seat")
+    }
+
     /// A copy of the cell, to run the body; the original stays for `take_cell`.
     ///
     /// # Safety
@@ -274,6 +383,32 @@ impl Record {
         };
         // SAFETY: as the caller promises.
         unsafe { self.plain(get) }
+    }
+
+    /// The spans that the task is in.
+    ///
+    /// # Safety
+    /// The caller is the task; `touch` neither switches nor comes back here.
+    #[cfg(feature = "tracing")]
+    #[inline]
+    pub(crate) unsafe fn spans<R>(&self, touch: impl FnOnce(&mut Spans) -> R) -> R {
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(|plain| touch(&mut plain.spans)) }
+    }
+
+    /// Since when the token that the task works under is cancelled, by the clock of
+    /// [`crate::time::now_ns`]; `None` if it is not, or there is none.
+    ///
+    /// # Safety
+    /// The caller owns the task.
+    pub(crate) unsafe fn cancelled_since_ns(&self) -> Option<u64> {
+        let look = |plain: &mut Plain| {
+            let cell = plain.cell.as_ref()?;
+            // SAFETY: as the caller promises.
+            unsafe { cell.with_context(cancel::since_ns) }
+        };
+        // SAFETY: as the caller promises.
+        unsafe { self.plain(look) }
     }
 
     /// A copy of the task's locals; none any more once its cell was taken.

@@ -163,7 +163,7 @@ where
         let record = worker.take_slot();
         let shared = worker.shared();
         // SAFETY: as the caller promises.
-        let handle = unsafe { start(settings, site, shared, record, extras, body) };
+        let handle = unsafe { start(settings, site, shared, Some(parent), record, extras, body) };
         worker.shard().add(site, Counter::Spawned, 1);
         note_spawn(record, site, parent.id());
         worker.count_spawn();
@@ -186,7 +186,7 @@ where
     T: Send + 'static,
 {
     let site = site::intern(location, settings.name, settings.service);
-    let parent = current::record().map_or(TaskId::NONE, Record::id);
+    let parent = current::record();
     let mut started = None;
     let mut body = Some(body);
     let queued = shared.inject_for(run, || {
@@ -194,9 +194,9 @@ where
         let body = body.take().expect("called once");
         let extras = ExtrasCell::new(local::inherited(), None);
         // SAFETY: body and result are `'static`.
-        started = Some(unsafe { start(settings, site, shared, record, extras, body) });
+        started = Some(unsafe { start(settings, site, shared, parent, record, extras, body) });
         ledger::shared().add(site, Counter::Spawned, 1);
-        note_spawn(record, site, parent);
+        note_spawn(record, site, parent.map_or(TaskId::NONE, Record::id));
         record
     });
     match started {
@@ -224,6 +224,7 @@ unsafe fn start<F, T>(
     settings: Builder,
     site: &'static Site,
     shared: &'static Shared,
+    parent: Option<&'static Record>,
     record: &'static Record,
     extras: ExtrasCell,
     body: F,
@@ -234,7 +235,7 @@ where
 {
     let limit = settings.stack_limit.unwrap_or_else(|| shared.stack_limit());
     let mut handle = None;
-    record.start(site, shared, limit, |id| {
+    record.start(site, shared, parent, limit, |id| {
         // SAFETY: as the caller promises.
         let (task, joined) = unsafe { cell::new(id, site, extras, body) };
         handle = Some(JoinHandle::new(joined));
@@ -246,7 +247,7 @@ where
 /// Fires `spawn`, and notes since when the task is runnable if anyone listens.
 #[inline]
 fn note_spawn(record: &Record, site: &'static Site, parent: TaskId) {
-    let since_ns = if probe::run_armed() {
+    let since_ns = if probe::is_run_timed() {
         clock::monotonic_ns()
     } else {
         0

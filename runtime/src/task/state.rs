@@ -30,6 +30,10 @@
 //! meanwhile leaves a token as for an active task, and the inspector, who finds it at the end,
 //! wakes the task in the waker's stead.
 //!
+//! A task that is *pinned* to its thread ([`StateWord::pin`]) has a bit that says so, which it sets
+//! and clears itself. Whoever wakes it, or takes it out of a queue, gives it to that thread instead
+//! of running it: `sched/seat.rs`.
+//!
 //! Queued and running are one state on purpose: a yield, a spawn's first run and a steal
 //! change no word, the queue hands the task over. An unpark of an active task leaves a
 //! *token*, which its next park consumes at once (4): that park returns early, which parks
@@ -46,11 +50,13 @@ const ABANDONED: u64 = 3;
 const TOKEN: u64 = 0b100;
 /// Only with PARKED; and only then PARKED and TOKEN may come together.
 const INSPECTED: u64 = 0b1000;
+/// Not with VACANT.
+const PINNED: u64 = 0b1_0000;
 const SEQUENCE_ONE: u64 = 1 << 8;
 const SEQUENCE: u64 = 0x00ff_ffff << 8;
 const GENERATION_SHIFT: u32 = 32;
 
-/// Generation (32 bits), park sequence (24), inspected (1), token (1), life (2).
+/// Generation (32 bits), park sequence (24), pinned (1), inspected (1), token (1), life (2).
 #[derive(Debug)]
 pub(crate) struct StateWord(AtomicU64);
 
@@ -83,6 +89,8 @@ pub(crate) enum Parking {
 pub(crate) enum Unparking {
     /// The task was parked; the caller owns it now and must queue it.
     Queue,
+    /// The same of a pinned task; the caller must call its thread.
+    Call,
     /// The task is active, and will find the token; or it is inspected, and the inspector will.
     Noted,
     /// The task has ended.
@@ -101,6 +109,18 @@ impl View {
             PARKED => Life::Parked,
             _ => Life::Abandoned,
         }
+    }
+
+    /// Whether the task is pinned to its thread.
+    pub(crate) fn is_pinned(self) -> bool {
+        self.0 & PINNED != 0
+    }
+
+    /// Whether any worker that takes the task out of a queue may run it: it is neither abandoned
+    /// nor pinned.
+    #[inline]
+    pub(crate) fn is_anyones(self) -> bool {
+        self.0 & (LIFE | PINNED) == ACTIVE
     }
 }
 
@@ -177,7 +197,10 @@ impl StateWord {
                 return Unparking::Gone;
             }
             let (next, outcome) = match word & LIFE {
-                PARKED if word & INSPECTED == 0 => (word ^ (ACTIVE ^ PARKED), Unparking::Queue),
+                PARKED if word & (INSPECTED | PINNED) == 0 => {
+                    (word ^ (ACTIVE ^ PARKED), Unparking::Queue)
+                }
+                PARKED if word & INSPECTED == 0 => (word ^ (ACTIVE ^ PARKED), Unparking::Call),
                 PARKED | ACTIVE => (word | TOKEN, Unparking::Noted),
                 _ => return Unparking::Gone,
             };
@@ -189,6 +212,17 @@ impl StateWord {
                 Err(seen) => word = seen,
             }
         }
+    }
+
+    /// The running task pins itself to its thread. Relaxed: whoever wakes it, or finds it in a
+    /// queue, has acquired what came after.
+    pub(crate) fn pin(&self) {
+        self.0.fetch_or(PINNED, Ordering::Relaxed);
+    }
+
+    /// The running task may go on anywhere again. Relaxed, as above.
+    pub(crate) fn unpin(&self) {
+        self.0.fetch_and(!PINNED, Ordering::Relaxed);
     }
 
     /// Edge 5: the slot is vacant under its next generation. An exchange, although the loop
@@ -301,6 +335,24 @@ mod tests {
         assert_eq!(word.unpark(generation), Unparking::Noted);
         assert!(word.take_token());
         assert!(!word.take_token());
+    }
+
+    #[test]
+    fn who_wakes_a_pinned_task_calls_its_thread() {
+        let (word, generation) = started();
+        word.pin();
+        assert!(!word.read().is_anyones());
+        assert_eq!(word.park(), Parking::Parked);
+        assert_eq!(word.unpark(generation), Unparking::Call);
+        assert!(word.read().is_pinned());
+        word.unpin();
+        assert!(word.read().is_anyones());
+        assert_eq!(word.park(), Parking::Parked);
+        assert_eq!(word.unpark(generation), Unparking::Queue);
+        word.pin();
+        word.end();
+        word.start();
+        assert!(word.read().is_anyones(), "the next task of the slot");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::primitive::{
 };
 use crate::site::Site;
 use crate::task::{
-    TaskId,
+    Parent, TaskId,
     record::Record,
     state::{Life, View},
 };
@@ -54,6 +54,7 @@ pub(crate) struct ParkSnapshot {
 pub(crate) struct TaskSnapshot {
     pub(crate) task: TaskId,
     pub(crate) site: &'static Site,
+    pub(crate) parent: Option<Parent>,
     pub(crate) state: TaskState,
     pub(crate) park: Option<ParkSnapshot>,
 }
@@ -191,6 +192,7 @@ fn read(record: &Record, sequence: Sequence) -> Option<TaskSnapshot> {
     Some(TaskSnapshot {
         task,
         site,
+        parent: record.parent(),
         state,
         park,
     })

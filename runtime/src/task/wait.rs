@@ -19,6 +19,8 @@ use crate::task::{
     table,
     wait_fields::Wait,
 };
+#[cfg(feature = "tracing")]
+use crate::tracing;
 use crate::{probe, time};
 
 /// Someone who can be woken: a task, or a thread that is none.
@@ -94,9 +96,13 @@ impl TaskId {
     /// Callable from any thread.
     pub fn unpark(self) -> bool {
         let waking = win(self);
-        if let Waking::Ours(record) = waking {
-            note_unpark(record);
-            record.shared().make_runnable(record);
+        match waking {
+            Waking::Ours(record) => {
+                note_unpark(record);
+                record.shared().make_runnable(record);
+            }
+            Waking::Pinned(record) => call(record),
+            Waking::Noted | Waking::Gone => {}
         }
         !matches!(waking, Waking::Gone)
     }
@@ -105,10 +111,25 @@ impl TaskId {
 /// Wakes a task whose timer is due: behind the others, so that tasks run in the order of
 /// their deadlines. Called by a worker, which wakes other workers itself.
 pub(crate) fn wake_from_timer(task: TaskId) {
-    if let Waking::Ours(record) = win(task) {
-        note_unpark(record);
-        record.shared().make_runnable_behind(record);
+    match win(task) {
+        Waking::Ours(record) => {
+            note_unpark(record);
+            record.shared().make_runnable_behind(record);
+        }
+        Waking::Pinned(record) => call(record),
+        Waking::Noted | Waking::Gone => {}
     }
+}
+
+/// Wakes the task in this slot, if it is parked, for whoever had an event that it waits for. The
+/// caller owns the task then and queues it. A task that was not parked finds a token.
+pub(crate) fn wake_from_poller(slot: u32) -> Option<&'static Record> {
+    let generation = table::get(slot)?.state.read().generation();
+    let Waking::Ours(record) = win(TaskId::new(slot, generation)) else {
+        return None;
+    };
+    note_unpark(record);
+    Some(record)
 }
 
 /// What became of an attempt to wake a task.
@@ -117,6 +138,8 @@ pub(crate) fn wake_from_timer(task: TaskId) {
 enum Waking {
     /// It was parked: the caller owns it now and must queue it.
     Ours(&'static Record),
+    /// The same, and it is pinned: the caller must call its thread.
+    Pinned(&'static Record),
     /// It is active, and will find the token.
     Noted,
     /// It has ended.
@@ -272,9 +295,19 @@ fn win(task: TaskId) -> Waking {
     };
     match record.state.unpark(task.generation()) {
         Unparking::Queue => Waking::Ours(record),
+        Unparking::Call => Waking::Pinned(record),
         Unparking::Noted => Waking::Noted,
         Unparking::Gone => Waking::Gone,
     }
+}
+
+/// Hands a pinned task that was just woken to its thread.
+#[cold]
+fn call(record: &'static Record) {
+    note_unpark(record);
+    // SAFETY: whoever wakes a task owns it.
+    let seat = unsafe { record.seat() };
+    seat.call();
 }
 
 /// Tells that a park is over; before the task is queued.
@@ -284,7 +317,7 @@ fn note_unpark(record: &'static Record) {
     if probe::unpark_armed() {
         fire_unpark(record);
     }
-    let since_ns = if probe::run_armed() {
+    let since_ns = if probe::is_run_timed() {
         clock::monotonic_ns()
     } else {
         0
@@ -307,11 +340,15 @@ fn fire_unpark(record: &'static Record) {
 /// runs again, perhaps on another thread.
 #[inline]
 pub(super) fn leave(record: &'static Record) {
+    #[cfg(feature = "tracing")]
+    let spans = tracing::exit_all(record);
     // SAFETY: the task runs here, on its own stack.
     let suspender = unsafe { record.suspender() };
     suspender.ensure_headroom();
     // SAFETY: as above, and it is not unwinding: the callers looked, or never let it go on.
     unsafe { suspender.suspend(&record.registers) }
+    #[cfg(feature = "tracing")]
+    tracing::enter_all(record, spans);
 }
 
 /// A park while unwinding: waits for the token without leaving the thread. No timer: the

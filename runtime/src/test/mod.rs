@@ -158,7 +158,8 @@ fn left(allowed: &[String]) -> Vec<Task> {
     let runtime = with_worker(|worker| worker.shared()).expect("a test is a task");
     let me = task::current();
     let is_allowed = |task: &Task| {
-        let (site, name) = (task.site(), task.name().unwrap_or_default());
+        let site = task.site();
+        let (site, name) = (site.to_string(), site.name().unwrap_or_default());
         let mut allowed = allowed.iter();
         allowed.any(|part| site.contains(part.as_str()) || name.contains(part.as_str()))
     };

@@ -16,25 +16,46 @@ pub(crate) struct Timer {
     pub(crate) sequence: u32,
 }
 
-/// Earliest first.
+/// Earliest first; of those that are due at once, the one that was inserted first.
 #[derive(Debug, Default)]
 pub(crate) struct TimerHeap {
-    timers: BinaryHeap<Timer>,
+    timers: BinaryHeap<Entry>,
+    inserted: u32,
     stale: usize,
+}
+
+/// A timer in a heap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    deadline_ns: u64,
+    task: TaskId,
+    sequence: u32,
+    /// How many were inserted before. Where that overflows, a tie is decided the other way round.
+    order: u32,
 }
 
 /// Heaps smaller than this are not swept.
 const SWEEP_FROM: usize = 64;
 
-impl Ord for Timer {
+impl Entry {
+    fn timer(&self) -> Timer {
+        Timer {
+            deadline_ns: self.deadline_ns,
+            task: self.task,
+            sequence: self.sequence,
+        }
+    }
+}
+
+impl Ord for Entry {
     /// The earlier timer is the greater one: `BinaryHeap` gives the greatest.
     fn cmp(&self, other: &Self) -> Ordering {
-        let key = |timer: &Self| (timer.deadline_ns, timer.task, timer.sequence);
+        let key = |entry: &Self| (entry.deadline_ns, entry.order, entry.task, entry.sequence);
         key(other).cmp(&key(self))
     }
 }
 
-impl PartialOrd for Timer {
+impl PartialOrd for Entry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
@@ -42,12 +63,18 @@ impl PartialOrd for Timer {
 
 impl TimerHeap {
     pub(crate) fn insert(&mut self, timer: Timer) {
-        self.timers.push(timer);
+        self.timers.push(Entry {
+            deadline_ns: timer.deadline_ns,
+            task: timer.task,
+            sequence: timer.sequence,
+            order: self.inserted,
+        });
+        self.inserted = self.inserted.wrapping_add(1);
     }
 
     /// The earliest deadline.
     pub(crate) fn next_ns(&self) -> Option<u64> {
-        self.timers.peek().map(|timer| timer.deadline_ns)
+        self.timers.peek().map(|entry| entry.deadline_ns)
     }
 
     /// Takes the earliest timer if it is due.
@@ -55,7 +82,7 @@ impl TimerHeap {
         if self.next_ns()? > now_ns {
             return None;
         }
-        self.timers.pop()
+        self.timers.pop().map(|entry| entry.timer())
     }
 
     /// One timer was cancelled; sweeps when half of the heap may be stale.
@@ -67,15 +94,16 @@ impl TimerHeap {
     }
 
     /// Drops what is stale.
-    pub(super) fn sweep(&mut self, is_wanted: impl FnMut(&Timer) -> bool) {
-        self.timers.retain(is_wanted);
+    pub(super) fn sweep(&mut self, mut is_wanted: impl FnMut(&Timer) -> bool) {
+        self.timers.retain(|entry| is_wanted(&entry.timer()));
         self.stale = 0;
     }
 
     /// Moves all timers out.
     pub(crate) fn take_all(&mut self) -> Vec<Timer> {
         self.stale = 0;
-        std::mem::take(&mut self.timers).into_vec()
+        let timers = std::mem::take(&mut self.timers).into_vec();
+        timers.iter().map(Entry::timer).collect()
     }
 }
 
@@ -102,6 +130,20 @@ mod tests {
         assert_eq!(heap.pop_due(20).map(|t| t.deadline_ns), Some(20));
         assert_eq!(heap.pop_due(20), None);
         assert_eq!(heap.next_ns(), Some(30));
+    }
+
+    #[test]
+    fn timers_of_one_time_are_given_in_the_order_in_which_they_came() {
+        let mut heap = TimerHeap::default();
+        for task in [7, 3, 5, 1] {
+            let task = TaskId::from_u64(task);
+            heap.insert(Timer { task, ..timer(10) });
+        }
+        let given = std::iter::from_fn(|| heap.pop_due(10));
+        assert_eq!(
+            given.map(|t| t.task.as_u64()).collect::<Vec<_>>(),
+            [7, 3, 5, 1]
+        );
     }
 
     #[test]

@@ -28,7 +28,7 @@ const ONE_AT_A_TIME: [&str; 2] = ["--test-threads", "1"];
 /// Where the tests of the layer `deploy` stand among the end-to-end ones.
 const DEPLOY_TESTS: &str = "deploy::";
 /// The programs that the end-to-end tests start themselves.
-const E2E_PROGRAMS: [&str; 4] = ["bpftrace", "promtool", "prometheus", "setpriv"];
+const E2E_PROGRAMS: [&str; 5] = ["bpftrace", "promtool", "prometheus", "setpriv", "tmux"];
 
 /// One run of the layers.
 pub struct Run<'a> {

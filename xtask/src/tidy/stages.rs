@@ -5,7 +5,7 @@ use super::files::SourceFile;
 
 /// The stages in order. `sys` and `health` are leaves that every stage may import; the settings
 /// are made of the stages' own options, so they come after these.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 16] = [
     "sys",
     "health",
     "elf",
@@ -13,11 +13,14 @@ const ORDER: [&str; 13] = [
     "attach",
     "collect",
     "model",
+    "stacks",
     "detect",
     "kubernetes",
     "export",
     "config",
     "pipeline",
+    "trace",
+    "top",
     "cli",
 ];
 

@@ -72,9 +72,7 @@ mod tests {
             resource: 0x6000,
             owner,
             parked_ns: (ms - 1_000) * MS,
-            pc: 0,
-            sp: 0,
-            fp: 0,
+            ..Record::EMPTY
         }
     }
 

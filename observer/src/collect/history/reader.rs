@@ -152,9 +152,7 @@ impl Reader {
             resource: number(resource)?,
             owner: owner.parse::<Task>().ok()?.0,
             parked_ns: boot_ns.saturating_sub(since_ns),
-            pc: 0,
-            sp: 0,
-            fp: 0,
+            ..Record::EMPTY
         };
         self.stalls.insert(number(stall)?, record);
         self.step()?.records.push(record);

@@ -10,6 +10,7 @@ mod metrics;
 mod observer;
 mod process;
 mod target;
+mod tmux;
 mod wait;
 
 pub use bpftrace::Bpftrace;
@@ -19,4 +20,5 @@ pub use metrics::Scrape;
 pub use observer::Observer;
 pub use process::{available_memory, require, semaphores};
 pub use target::Target;
+pub use tmux::Tmux;
 pub use wait::{best_of, eventually};

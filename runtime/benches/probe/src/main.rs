@@ -24,7 +24,7 @@ mod probe;
 /// Where the probes' source looks for its atomics.
 mod primitive {
     pub mod static_atomic {
-        pub use std::sync::atomic::{AtomicBool, Ordering};
+        pub use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
     }
 }
 

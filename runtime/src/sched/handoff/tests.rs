@@ -5,9 +5,10 @@ use crate::Builder;
 
 /// A runtime whose one processor is owned by the test.
 fn owned() -> (&'static Shared, WatchedRuntime) {
-    let shared = Shared::acquire(&Builder::new().workers(1).settings());
+    let settings = Builder::new().workers(1).settings();
+    let shared = Shared::acquire(&settings);
     assert!(shared.processor(0).claim());
-    (shared, WatchedRuntime::new(shared, "worker".to_owned()))
+    (shared, WatchedRuntime::new(shared, &settings))
 }
 
 #[test]

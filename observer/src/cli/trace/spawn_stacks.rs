@@ -1,0 +1,113 @@
+//! `--spawn-stacks`: collects until the trace ends, then prints live tasks by the stack that
+//! spawned them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::stream::{Ending, Reason, Summary, rest};
+use super::{Format, LOOK_EVERY};
+use crate::cli::output;
+use crate::trace::{Batch, Function, Session, SpawnStacks, StackGroup, Symbols};
+
+/// What is known so far.
+struct Collection {
+    stacks: SpawnStacks,
+    symbols: Symbols,
+    records: u64,
+    lost: u64,
+}
+
+/// Collects until the trace ends, and prints.
+pub(super) async fn collect(
+    mut session: Session,
+    mut ending: Ending,
+    format: Format,
+) -> anyhow::Result<Summary> {
+    let mut collection = Collection {
+        stacks: SpawnStacks::default(),
+        symbols: Symbols::new(session.process().id.pid),
+        records: 0,
+        lost: 0,
+    };
+    let mut reason = None;
+    while reason.is_none() {
+        reason = ending.wait(&mut session, LOOK_EVERY).await?;
+        collection.take(session.look()?);
+    }
+    rest(&mut session, |batch| {
+        collection.take(batch);
+        Ok(())
+    })?;
+    output::print(&collection.printed(format)?)?;
+    Ok(Summary {
+        reason: reason.unwrap_or(Reason::Asked),
+        events: collection.records,
+        lost: collection.lost + collection.stacks.left_out(),
+    })
+}
+
+impl Collection {
+    /// Names a new stack at once: the process may be gone at the end.
+    fn take(&mut self, batch: Batch) {
+        self.lost += batch.lost;
+        for (site, record) in &batch.stacks {
+            self.records += 1;
+            if let Some(group) = self.stacks.take(site, record) {
+                self.symbols.stack(&group.frames);
+            }
+        }
+    }
+
+    fn printed(&mut self, format: Format) -> anyhow::Result<String> {
+        let groups = self.stacks.groups().into_iter();
+        let live = groups.filter(|group| group.live > 0);
+        let named: Vec<_> = live
+            .map(|group| (group, self.symbols.stack(&group.frames)))
+            .collect();
+        match format {
+            Format::Json => {
+                let groups: Vec<Value> =
+                    named.iter().map(|(group, at)| object(group, at)).collect();
+                output::json(&groups)
+            }
+            Format::Text | Format::Chrome => Ok(named
+                .iter()
+                .map(|(group, at)| paragraph(group, at))
+                .collect()),
+        }
+    }
+}
+
+fn object(group: &StackGroup, stack: &[Arc<[Function]>]) -> Value {
+    let frames = group.frames.iter().zip(stack).map(|(address, functions)| {
+        json!({ "address": format!("{address:#x}"), "functions": &**functions })
+    });
+    json!({
+        "site": &*group.site,
+        "live": group.live,
+        "spawned": group.spawned,
+        "frames": frames.collect::<Vec<_>>(),
+    })
+}
+
+/// ```text
+/// 12 live of 15 spawned at shop/src/main.rs:7:5
+///     shop::helper::start  shop/src/helper.rs:33
+///     shop::serve          shop/src/main.rs:80
+/// ```
+fn paragraph(group: &StackGroup, stack: &[Arc<[Function]>]) -> String {
+    let (live, spawned, site) = (group.live, group.spawned, &group.site);
+    let mut text = format!("{live} live of {spawned} spawned at {site}\n");
+    for function in stack.iter().flat_map(|functions| functions.iter()) {
+        let place = function.place.as_deref().unwrap_or_default();
+        let line = format!("    {}  {place}", function.name);
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    if stack.is_empty() {
+        text.push_str("    (the stack could not be walked)\n");
+    }
+    text.push('\n');
+    text
+}

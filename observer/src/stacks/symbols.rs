@@ -1,0 +1,194 @@
+//! Functions, files and lines of addresses.
+//!
+//! blazesym reads symbol tables and DWARF, of the file itself or of its separate debug file: one
+//! that its debug link names, or that lies under its build id. A file is named by our descriptor
+//! of it, so it is the one that runs. Where nothing is known, a frame is its module and offset.
+
+use std::collections::HashMap;
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
+
+use blazesym::symbolize::source::{Elf, Source};
+use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
+use serde::{Deserialize, Serialize};
+
+use super::debug_file;
+use super::modules::{Module, Modules};
+use crate::model::short_file_name;
+
+/// Most characters of a function's name; generics can make it far longer.
+const MAX_NAME: usize = 512;
+
+/// Most functions that may be inlined at one address.
+const MAX_INLINED: usize = 64;
+
+/// One function of a stack. Where functions were inlined, several have the same address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Frame {
+    /// The address in the process.
+    pub address: u64,
+    /// The path of the file that the code is of; empty if it is of none.
+    pub module: String,
+    /// The address as that file states it.
+    pub offset: u64,
+    /// The function, demangled; `None` if the file does not tell.
+    pub function: Option<String>,
+    /// The source file, without prefixes that differ from machine to machine.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: Option<u32>,
+    /// It was inlined into the next frame.
+    #[serde(default)]
+    pub inlined: bool,
+    /// It is not the program's own, and left out where people read.
+    #[serde(default)]
+    pub hidden: bool,
+}
+
+/// Names addresses of one process.
+pub(super) struct Symbols {
+    symbolizer: Symbolizer,
+    /// By the file's descriptor; the first that works is asked first.
+    sources: HashMap<i32, Vec<Source<'static>>>,
+}
+
+impl Symbols {
+    pub fn new() -> Self {
+        Self {
+            symbolizer: Symbolizer::new(),
+            sources: HashMap::new(),
+        }
+    }
+
+    /// The functions at an address, the innermost first; at least one frame.
+    pub fn frames(&mut self, modules: &Modules, address: u64) -> Vec<Frame> {
+        let Some(module) = modules.find(address) else {
+            let unknown = Frame {
+                address,
+                ..Frame::default()
+            };
+            return vec![unknown];
+        };
+        let place = Frame {
+            address,
+            module: printable(&module.mapped.path),
+            offset: module.stated(address),
+            ..Frame::default()
+        };
+        let named = self.named(module, &place);
+        if named.is_empty() { vec![place] } else { named }
+    }
+
+    fn named(&mut self, module: &Module, place: &Frame) -> Vec<Frame> {
+        let Some(file) = &module.mapped.file else {
+            return Vec::new();
+        };
+        let descriptor = file.as_raw_fd();
+        let sources = self
+            .sources
+            .entry(descriptor)
+            .or_insert_with(|| sources(module, descriptor));
+        let mut frames = Vec::new();
+        sources.retain(|source| {
+            if !frames.is_empty() {
+                return true;
+            }
+            let input = Input::VirtOffset(place.offset);
+            match self.symbolizer.symbolize_single(source, input) {
+                Ok(Symbolized::Sym(symbol)) => frames = frames_of(&symbol, place),
+                Ok(Symbolized::Unknown(_)) => {}
+                // It cannot be read: not asked again.
+                Err(error) => {
+                    tracing::debug!(module = place.module, %error, "no symbols of this source");
+                    return false;
+                }
+            }
+            true
+        });
+        frames
+    }
+}
+
+/// Where to look for a file's symbols, the best first.
+fn sources(module: &Module, descriptor: i32) -> Vec<Source<'static>> {
+    let build_id = module.image.as_ref().map(|image| image.build_id.as_slice());
+    let own = PathBuf::from(format!("/proc/self/fd/{descriptor}"));
+    let mut plain = Elf::new(&own);
+    plain.debug_syms = false;
+    let separate = build_id.and_then(debug_file::find).map(Elf::new);
+    let all = separate.into_iter().chain([Elf::new(&own), plain]);
+    all.map(Source::from).collect()
+}
+
+/// The functions of a symbol: blazesym has the outermost first.
+fn frames_of(symbol: &Sym<'_>, place: &Frame) -> Vec<Frame> {
+    let frame = |name: &str, code: Option<&CodeInfo<'_>>, inlined| Frame {
+        function: Some(printable(name)),
+        file: code.map(|code| printable(&short_file_name(&code.to_path().to_string_lossy()))),
+        line: code.and_then(|code| code.line),
+        inlined,
+        ..place.clone()
+    };
+    let inlined = symbol.inlined.iter().rev().take(MAX_INLINED);
+    let mut frames: Vec<Frame> = inlined
+        .map(|function| frame(&function.name, function.code_info.as_ref(), true))
+        .collect();
+    frames.push(frame(&symbol.name, symbol.code_info.as_deref(), false));
+    frames
+}
+
+/// Names come from files that anyone wrote: bounded, and without control characters.
+fn printable(text: &str) -> String {
+    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    text.chars().map(safe).take(MAX_NAME).collect()
+}
+
+#[cfg(test)]
+impl Frame {
+    /// A frame of which only the function is known.
+    pub(crate) fn named(function: &str) -> Self {
+        Self {
+            function: Some(function.to_owned()),
+            ..Self::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[inline(never)]
+    fn known_function() -> u64 {
+        std::hint::black_box(known_function as *const () as u64)
+    }
+
+    #[test]
+    fn a_function_of_ours_has_its_name_file_and_line() {
+        let modules = Modules::of(std::process::id()).expect("it may look at itself");
+        let frames = Symbols::new().frames(&modules, known_function());
+        let frame = frames.last().expect("at least one");
+        let function = frame.function.as_deref().expect("a name");
+        assert!(
+            function.ends_with("symbols::tests::known_function"),
+            "{function}"
+        );
+        let file = frame.file.as_deref().expect("a file");
+        assert!(file.ends_with("stacks/symbols.rs"), "{file}");
+        assert!(frame.line.is_some_and(|line| line > 100), "{frame:?}");
+    }
+
+    #[test]
+    fn an_address_of_no_file_is_a_frame_all_the_same() {
+        let modules = Modules::of(std::process::id()).expect("it may look at itself");
+        let frames = Symbols::new().frames(&modules, 77);
+        assert_eq!((frames.len(), frames[0].address), (1, 77));
+        assert_eq!(frames[0].function, None);
+    }
+
+    #[test]
+    fn names_are_cut_and_have_no_control_characters() {
+        assert_eq!(printable("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
+        assert_eq!(printable(&"x".repeat(2_000)).len(), MAX_NAME);
+    }
+}
