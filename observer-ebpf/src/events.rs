@@ -5,6 +5,7 @@
 //! does not repeat it.
 
 use crate::cost::add;
+use crate::faults;
 use crate::hit::Hit;
 use crate::loss;
 use crate::maps::{COUNTS, HISTOGRAMS, REASONS};
@@ -96,9 +97,11 @@ pub fn exit(hit: &Hit<'_>) {
     }
 }
 
-/// `stack_grow`: a task's stack window was widened.
+/// `stack_grow`: a task's stack window was widened. In ledger mode too, for a process of which a
+/// stack growth storm lasts.
 #[inline(always)]
 pub fn stack_grow(hit: &Hit<'_>) {
+    faults::remember(hit);
     if let Some(counts) = counts(hit, hit.argument::<1>()) {
         // SAFETY: a value of the map, valid while the program runs.
         add(unsafe { &raw mut (*counts).growths }, 1);

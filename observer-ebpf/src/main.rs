@@ -11,7 +11,7 @@
 //! |---|---|
 //! | [`hit`] | what every probe's program does before and after its handler |
 //! | [`ledger`], [`stall`] | handlers of the ledger probes |
-//! | [`events`] | handlers of the event probes |
+//! | [`events`], [`faults`] | handlers of the event probes |
 //! | [`trace`] | the event probes once more, for a trace |
 //! | [`process`] | incarnations, accepted cookies, exec and exit |
 //! | [`maps`], [`registers`], [`emit`], [`loss`], [`cost`] | what they share |
@@ -28,6 +28,7 @@
 mod cost;
 mod emit;
 mod events;
+mod faults;
 mod hit;
 mod ledger;
 mod loss;

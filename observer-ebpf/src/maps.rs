@@ -7,8 +7,9 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, RingBuf};
 use observer_ebpf_abi as abi;
 use observer_ebpf_abi::{
-    EventCounts, Histogram, HistogramKey, LedgerValue, Loss, MonitorValue, ParkedKey, ParkedValue,
-    PoolValue, ProbeCost, Process, ReasonChunk, ReasonKey, SiteKey, SiteText, TraceFilter,
+    EventCounts, FaultKey, FaultValue, Histogram, HistogramKey, LedgerValue, Loss, MonitorValue,
+    ParkedKey, ParkedValue, PoolValue, ProbeCost, Process, ReasonChunk, ReasonKey, SiteKey,
+    SiteText, TraceFilter,
 };
 use runtime_abi::PROBES;
 
@@ -53,6 +54,11 @@ pub static COUNTS: HashMap<SiteKey, EventCounts> =
 #[map]
 pub static HISTOGRAMS: PerCpuHashMap<HistogramKey, Histogram> =
     PerCpuHashMap::with_max_entries(abi::MAX_HISTOGRAMS, ON_DEMAND);
+
+/// Where stacks grow.
+#[map]
+pub static FAULTS: HashMap<FaultKey, FaultValue> =
+    HashMap::with_max_entries(abi::MAX_FAULTS, ON_DEMAND);
 
 /// The reasons of parked tasks, by slot.
 #[map]

@@ -33,7 +33,7 @@ const GOVERNOR_SHARE: f64 = 0.05;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModeName {
-    /// Ledger probes only: no worker of a target ever traps.
+    /// Ledger probes only: no worker of a target ever traps, but where its stacks storm.
     Ledger,
     /// Event probes too: histograms, and runtimes without a ledger.
     Events,

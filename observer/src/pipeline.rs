@@ -19,6 +19,7 @@ mod event_hits;
 mod governor;
 mod histories;
 mod losses;
+mod storms;
 mod targets;
 
 use std::io::Write as _;
@@ -34,7 +35,7 @@ use tokio::task::block_in_place;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::attach::{Kernel, LoadError, LoadOptions};
-use crate::collect::{Collector, Orphans, ProgramLog, Ring, Snapshot};
+use crate::collect::{Collector, Functions, Orphans, ProgramLog, Ring, Snapshot};
 use crate::config::Settings;
 use crate::detect::{Detection, Detectors};
 use crate::export::{
@@ -49,6 +50,7 @@ use costs::ProbeSeconds;
 use event_hits::{EventHits, event_hit_ns};
 use histories::Histories;
 use losses::Losses;
+use storms::ArmedStorms;
 use targets::{Change, Targets};
 
 const STEP: Duration = Duration::from_millis(250);
@@ -181,9 +183,12 @@ impl Signals {
 /// Every stage's state.
 struct Pipeline {
     targets: Targets,
+    /// Before the targets: links go before what they hang on.
+    storms: ArmedStorms,
     event_hits: EventHits,
     probe_seconds: ProbeSeconds,
     collector: Collector,
+    functions: Functions,
     model: Model,
     orphans: Orphans,
     detectors: Detectors,
@@ -213,10 +218,12 @@ impl Pipeline {
         let histories = Histories::new(settings.record).context("cannot write histories")?;
         Ok(Self {
             collector: Collector::new(&kernel),
+            functions: Functions::default(),
             targets: Targets::new(
                 settings.filter,
                 Attachments::new(kernel, settings.mode, settings.governor_share),
             ),
+            storms: ArmedStorms::default(),
             event_hits: EventHits::default(),
             probe_seconds: ProbeSeconds::default(),
             model: Model::new(),
@@ -312,6 +319,7 @@ impl Pipeline {
         self.model.observe(now_ns, &snapshot);
         self.histories.step(now_ns, &snapshot);
         self.read_texts(now_ns);
+        self.read_functions();
         for pid in self.model.strangers().to_vec() {
             let changes = self.targets.met(pid);
             self.apply(changes);
@@ -376,6 +384,16 @@ impl Pipeline {
         self.model.settle(now_ns);
     }
 
+    /// Names the functions in which stacks grow; only where a storm was.
+    fn read_functions(&mut self) {
+        for (pid, pc) in self.model.unnamed_instructions() {
+            self.functions.ask(pid, pc);
+        }
+        for (pid, pc, function) in self.functions.answers() {
+            self.model.learn_function(pid, pc, &function);
+        }
+    }
+
     fn forget(&self, incarnation: u64) {
         if incarnation == 0 {
             return;
@@ -390,6 +408,7 @@ impl Pipeline {
         let detection = self
             .detectors
             .look(now_ns, clock::unix_offset_ns(), &self.model);
+        self.storms.follow(now_ns, &detection, &self.targets);
         log_findings(&detection);
         self.selection.update(now_ns, &self.model);
         self.losses.findings.look(detection.findings_left_out);

@@ -23,6 +23,10 @@ pub const MAX_COUNTS: u32 = 65_536;
 /// Histograms (process, kind, reason) in events mode. Beyond: [`crate::Loss::Histogram`].
 pub const MAX_HISTOGRAMS: u32 = 8_192;
 
+/// (process, site, instruction) triples at which stacks grow. Beyond: new ones are not known
+/// ([`crate::Loss::Faults`]), the growths are counted all the same.
+pub const MAX_FAULTS: u32 = 8_192;
+
 /// Chunks of park reasons in events mode. Beyond: the reasons of those slots' parks are unknown
 /// ([`crate::Loss::Reasons`]).
 pub const MAX_REASON_CHUNKS: u32 = 8_192;

@@ -26,6 +26,8 @@ pub mod names {
     pub const HISTOGRAMS: &str = "HISTOGRAMS";
     /// Hash: [`super::ReasonKey`] → [`super::ReasonChunk`] (events mode).
     pub const REASONS: &str = "REASONS";
+    /// Hash: [`super::FaultKey`] → [`super::FaultValue`]: where stacks grow, while that is armed.
+    pub const FAULTS: &str = "FAULTS";
     /// Per-processor array: [`crate::Loss`] → `u64`.
     pub const LOSSES: &str = "LOSSES";
     /// Per-processor array: row of the probe table → [`super::ProbeCost`].
@@ -247,6 +249,28 @@ pub struct EventCounts {
     pub deep_growths: u64,
 }
 
+/// Where tasks of a site touch the end of their stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C)]
+pub struct FaultKey {
+    /// See [`Process::incarnation`].
+    pub incarnation: u64,
+    /// The site record's address in the target.
+    pub site: u64,
+    /// The instruction.
+    pub pc: u64,
+}
+
+/// What the hits of `stack_grow` at one instruction add up to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct FaultValue {
+    /// Hits.
+    pub growths: u64,
+    /// The widest window that one of them made, in bytes.
+    pub widest_bytes: u64,
+}
+
 /// What a histogram is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(C)]
@@ -318,6 +342,8 @@ plain! {
     PoolValue = 40,
     MonitorValue = 96,
     EventCounts = 80,
+    FaultKey = 24,
+    FaultValue = 16,
     HistogramKey = 16,
     ReasonKey = 16,
     ReasonChunk = 1024,

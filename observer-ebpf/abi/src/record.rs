@@ -101,11 +101,13 @@ pub enum Loss {
     Reasons = 11,
     /// The ring of a trace was full.
     Trace = 12,
+    /// The map of instructions at which stacks grow was full.
+    Faults = 13,
 }
 
 impl Loss {
     /// Every cause, by index.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Processes,
         Self::Ledger,
         Self::Sites,
@@ -119,6 +121,7 @@ impl Loss {
         Self::OtherLink,
         Self::Reasons,
         Self::Trace,
+        Self::Faults,
     ];
 
     /// The cause's name: the `map` label of `parkwatch_observer_events_lost_total`.
@@ -138,6 +141,7 @@ impl Loss {
             Self::OtherLink => "other_link",
             Self::Reasons => "reasons",
             Self::Trace => "trace",
+            Self::Faults => "faults",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::location::{Location, locate};
 use super::maps::Maps;
-use super::{AttachError, Links, LoadError, Mode, load, multi, object, perf};
+use super::{AttachError, GrowthLink, Links, LoadError, Mode, load, multi, object, perf};
 use crate::discover::Carrier;
 use crate::sys::bpf::Place;
 use crate::sys::uprobe::{OptimisedNop, optimised_nop};
@@ -125,6 +125,28 @@ impl Kernel {
         attached.inspect_err(|_| links.drop_events())
     }
 
+    /// Attaches the probe `stack_grow` of a carrier in one process only, beside the ledger probes
+    /// that are attached by `links`. `None` if the file does not have it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Kernel::attach`]; also where the process has ended.
+    pub fn attach_growths(
+        &self,
+        carrier: &Carrier,
+        links: &Links,
+        pid: u32,
+    ) -> Result<Option<GrowthLink>, AttachError> {
+        let probe = ProbeId::StackGrow;
+        let locations = self.locate(carrier, probe)?;
+        if locations.is_empty() {
+            return Ok(None);
+        }
+        let cookie = links.cookie();
+        let descriptors = self.link(carrier, probe, &locations, cookie, Some(pid))?;
+        Ok(Some(GrowthLink::new(descriptors)))
+    }
+
     /// Attaches one probe beside those that are, if the file has it.
     ///
     /// # Errors
@@ -172,7 +194,7 @@ impl Kernel {
         let locations = self.locate(carrier, probe)?;
         if !locations.is_empty() {
             let is_slow = locations.iter().any(|location| location.is_slow);
-            let descriptors = self.link(carrier, probe, &locations, links.cookie())?;
+            let descriptors = self.link(carrier, probe, &locations, links.cookie(), None)?;
             links.add(probe, is_slow, descriptors);
         }
         Ok(())
@@ -198,6 +220,7 @@ impl Kernel {
         probe: ProbeId,
         locations: &[Location],
         cookie: u64,
+        pid: Option<u32>,
     ) -> Result<Vec<OwnedFd>, AttachError> {
         let failed = |source: io::Error| AttachError::System {
             path: carrier.path.clone(),
@@ -216,7 +239,7 @@ impl Kernel {
             LinkKind::Multi => multi::link,
             LinkKind::Perf => perf::link,
         };
-        link(program.as_fd(), &path, &places, cookie).map_err(failed)
+        link(program.as_fd(), &path, &places, cookie, pid).map_err(failed)
     }
 }
 

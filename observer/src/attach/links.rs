@@ -109,6 +109,23 @@ impl Drop for Links {
     }
 }
 
+/// Holds `stack_grow` armed in one process; dropping it detaches.
+#[derive(Debug)]
+pub struct GrowthLink(Vec<OwnedFd>);
+
+impl GrowthLink {
+    pub(super) fn new(descriptors: Vec<OwnedFd>) -> Self {
+        Self(descriptors)
+    }
+}
+
+impl Drop for GrowthLink {
+    fn drop(&mut self) {
+        // A link comes before the event that it hangs on.
+        self.0.drain(..).for_each(drop);
+    }
+}
+
 /// Clears the cookie in the bytes of a `Process` if it is this one.
 fn take_cookie(process: &mut [u8], cookie: u64) -> bool {
     let at = offset_of!(observer_ebpf_abi::Process, cookie);

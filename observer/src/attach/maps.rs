@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 
 /// The maps that later stages read, and those by which they tell the programs something.
-const READ: [&str; 13] = [
+const READ: [&str; 14] = [
     names::PROCESSES,
     names::LEDGER,
     names::SITES,
@@ -17,6 +17,7 @@ const READ: [&str; 13] = [
     names::POOLS,
     names::MONITORS,
     names::COUNTS,
+    names::FAULTS,
     names::HISTOGRAMS,
     names::REASONS,
     names::LOSSES,

@@ -28,7 +28,7 @@ mod perf;
 
 pub use error::{AttachError, LoadError};
 pub use kernel::{Capabilities, Kernel, LinkKind, LoadOptions, Programs};
-pub use links::Links;
+pub use links::{GrowthLink, Links};
 pub use maps::Maps;
 pub use mode::Mode;
 

@@ -5,7 +5,8 @@ use runtime_abi::ProbeId;
 /// Which families of probes are attached.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
-    /// The ledger probes only: no worker of the target ever traps.
+    /// The ledger probes only: no worker of the target ever traps, but where stacks grow while
+    /// a storm of them lasts.
     #[default]
     Ledger,
     /// The event probes too.

@@ -9,14 +9,15 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 /// such links (others say `EINVAL`).
 const NO_FILE: i32 = 9;
 
-/// Links the program to the places, in all processes.
+/// Links the program to the places, in all processes or in one.
 pub(super) fn link(
     program: BorrowedFd<'_>,
     path: &CStr,
     places: &[Place],
     cookie: u64,
+    pid: Option<u32>,
 ) -> io::Result<Vec<OwnedFd>> {
-    Ok(vec![link_multi(program, path, places, cookie)?])
+    Ok(vec![link_multi(program, path, places, cookie, pid)?])
 }
 
 /// Whether this kernel has such links, asked with a program that was loaded for them.
@@ -25,6 +26,6 @@ pub(super) fn is_supported(program: BorrowedFd<'_>) -> bool {
         offset: 0,
         semaphore: 0,
     };
-    let answer = link_multi(program, c"/", &[place], 0);
+    let answer = link_multi(program, c"/", &[place], 0, None);
     answer.is_err_and(|error| error.raw_os_error() == Some(NO_FILE))
 }

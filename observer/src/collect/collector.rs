@@ -5,8 +5,8 @@ use super::torn::{Sequenced, leave_out_torn};
 use super::{CollectError, MapUse, Snapshot, Text, sum, text};
 use crate::attach::{Kernel, Maps};
 use observer_ebpf_abi::{
-    HistogramKey, LedgerValue, Loss, MonitorValue, ParkedKey, ParkedValue, Plain, PoolValue,
-    Process, ReasonKey, SiteKey, SiteText, incarnation_tgid, names,
+    FaultKey, HistogramKey, LedgerValue, Loss, MonitorValue, ParkedKey, ParkedValue, Plain,
+    PoolValue, Process, ReasonKey, SiteKey, SiteText, incarnation_tgid, names,
 };
 use runtime_abi::ProbeId;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ impl Collector {
         used("monitors", monitors.len());
         let counts = self.reader(names::COUNTS).entries()?;
         used("counts", counts.len());
+        let faults = self.reader(names::FAULTS).entries()?;
+        used("faults", faults.len());
         let histograms: Vec<(HistogramKey, _)> =
             self.reader(names::HISTOGRAMS).sums(sum::histograms)?;
         used("histograms", histograms.len());
@@ -67,6 +69,7 @@ impl Collector {
             pools,
             monitors,
             counts,
+            faults,
             histograms,
             losses: Loss::ALL.into_iter().zip(losses).collect(),
             costs: ProbeId::ALL.into_iter().zip(costs).collect(),
@@ -90,6 +93,9 @@ impl Collector {
         deleted += self
             .reader(names::PARKED)
             .delete(|key: &ParkedKey| key.incarnation == incarnation)?;
+        deleted += self
+            .reader(names::FAULTS)
+            .delete(|key: &FaultKey| key.incarnation == incarnation)?;
         deleted += self
             .reader(names::MONITORS)
             .delete(|key: &u64| *key == incarnation)?;

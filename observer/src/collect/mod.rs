@@ -8,6 +8,7 @@
 mod collector;
 mod counters;
 mod error;
+mod function;
 mod history;
 mod log;
 mod orphans;
@@ -23,6 +24,7 @@ mod torn;
 pub use collector::Collector;
 pub use counters::Counters;
 pub use error::CollectError;
+pub use function::Functions;
 pub use history::{HistoryWriter, Step, read_history};
 pub use log::ProgramLog;
 pub use orphans::Orphans;

@@ -39,12 +39,14 @@ fn incarnations(snapshot: &Snapshot) -> impl Iterator<Item = u64> + '_ {
         .iter()
         .map(|(incarnation, _)| *incarnation);
     let counts = snapshot.counts.iter().map(|(key, _)| key.incarnation);
+    let faults = snapshot.faults.iter().map(|(key, _)| key.incarnation);
     let histograms = snapshot.histograms.iter().map(|(key, _)| key.incarnation);
     ledgers
         .chain(parked)
         .chain(pools)
         .chain(monitors)
         .chain(counts)
+        .chain(faults)
         .chain(histograms)
 }
 

@@ -43,6 +43,10 @@ impl Source for Snapshot {
             let (site, counters) = (key.site, Counters::from(counts));
             hear(key.incarnation, Fact::Events { site, counters });
         }
+        for (key, value) in &self.faults {
+            let (site, pc, growths) = (key.site, key.pc, value.growths);
+            hear(key.incarnation, Fact::Fault { site, pc, growths });
+        }
         for (key, histogram) in &self.histograms {
             let (key, histogram) = (*key, *histogram);
             hear(key.incarnation, Fact::Durations { key, histogram });

@@ -1,8 +1,8 @@
 //! The content of all maps at one moment, as plain data.
 
 use observer_ebpf_abi::{
-    EventCounts, Histogram, HistogramKey, LedgerValue, Loss, MonitorValue, ParkedKey, ParkedValue,
-    PoolValue, ProbeCost, Process, SiteKey,
+    EventCounts, FaultKey, FaultValue, Histogram, HistogramKey, LedgerValue, Loss, MonitorValue,
+    ParkedKey, ParkedValue, PoolValue, ProbeCost, Process, SiteKey,
 };
 use runtime_abi::ProbeId;
 
@@ -32,6 +32,8 @@ pub struct Snapshot {
     pub monitors: Vec<(u64, MonitorValue)>,
     /// Events counted per site.
     pub counts: Vec<(SiteKey, EventCounts)>,
+    /// Where stacks grew, in events mode and while storms last.
+    pub faults: Vec<(FaultKey, FaultValue)>,
     /// Durations, summed over processors.
     pub histograms: Vec<(HistogramKey, Histogram)>,
     /// Losses by cause since the load, summed over processors.

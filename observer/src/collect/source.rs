@@ -54,6 +54,16 @@ pub enum Fact {
         /// The counts.
         counters: Counters,
     },
+    /// Growths of stacks by the instruction that needed them, since the source listens to them:
+    /// no more than a part of all.
+    Fault {
+        /// The site.
+        site: u64,
+        /// The instruction's address.
+        pc: u64,
+        /// Growths.
+        growths: u64,
+    },
     /// Tasks that are stalled.
     Parked(Parked),
     /// An object pool.

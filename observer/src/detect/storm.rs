@@ -17,13 +17,19 @@
 //! and that value is in the baseline too, and what it grows after it counts. In events mode every
 //! growth since the attach counts. A storm is
 //! over when for one whole window the growths per window were at most half the limit.
+//!
+//! The function that recurses, or has a large frame, is told by `stack_grow` itself: its growths
+//! carry the instruction that touched the end of the stack. In ledger mode it is armed for a
+//! process only when a storm of it has begun (`pipeline/storms.rs`), so a storm names no function
+//! in its first moments, and one that is a single burst names none at all.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::json;
 
 use super::detectors::Detect;
-use super::{Detection, Detector, Finding, Life, Settings, Severity, State};
+use super::finding::Draft;
+use super::{Detection, Detector, Life, Settings, Severity, State};
 use crate::model::{Process, Site};
 use observer_ebpf_abi::DEEP_STACK_BYTES;
 
@@ -31,6 +37,9 @@ use observer_ebpf_abi::DEEP_STACK_BYTES;
 const GROWTHS_PER_TASK: u64 = 3;
 /// Samples of a window; more are thinned out.
 const SAMPLES: u64 = 16;
+
+/// Functions that a finding names.
+const MAX_FUNCTIONS: usize = 5;
 
 /// Storms of one site.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -98,9 +107,8 @@ impl Detect for Storms {
             };
             detection.storms.insert((process.id(), index), storm);
             if let Some(active) = watch.active {
-                detection
-                    .findings
-                    .push(finding(now_ns, process, site, &active, window));
+                let draft = draft(now_ns, process, index, &active, window);
+                detection.findings.push(draft.of(process));
             }
         }
     }
@@ -201,29 +209,33 @@ fn is_deep(site: &Site) -> bool {
     live > 0 && site.stack_bytes() / live > DEEP_STACK_BYTES
 }
 
-fn finding(
-    now_ns: u64,
-    process: &Process,
-    site: &Site,
-    active: &Active,
-    window: Sample,
-) -> Finding {
-    Finding {
+fn draft(now_ns: u64, process: &Process, index: usize, active: &Active, window: Sample) -> Draft {
+    let site = &process.sites()[index];
+    let mut functions = process.growing_functions(index);
+    functions.truncate(MAX_FUNCTIONS);
+    let label = site.label().clone();
+    let within = functions.first().map(|(function, _)| function.clone());
+    let most = within
+        .as_ref()
+        .map_or_else(String::new, |function| format!(", most in {function}"));
+    let functions = functions
+        .iter()
+        .map(|(function, growths)| json!({ "function": &**function, "growths": growths }));
+    Draft {
         detector: Detector::Storm,
         state: State::Confirmed,
         severity: Severity::P2,
-        process: process.meta().name.clone(),
-        id: process.id(),
-        site: site.label().clone(),
         since_ns: active.since_ns,
         last_seen_ns: active.high_ns,
         summary: format!(
-            "stacks of tasks spawned at {} grew up to {} times in one window",
-            site.label(),
+            "stacks of tasks spawned at {label} grew up to {} times in one window{most}",
             active.worst,
         ),
+        site: label,
         evidence: json!({
             "reason": "stack_growth",
+            "function": within.as_deref(),
+            "functions": functions.collect::<Vec<_>>(),
             "growths": window.growths,
             "growths_at_worst": active.worst,
             "growths_past_half_the_limit": window.deep_growths,
@@ -232,7 +244,6 @@ fn finding(
             "stack_bytes": site.stack_bytes(),
             "lasted_seconds": now_ns.saturating_sub(active.since_ns) as f64 / 1e9,
         }),
-        allowed: None,
     }
 }
 

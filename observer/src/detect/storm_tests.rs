@@ -3,8 +3,8 @@
 use super::*;
 use crate::detect::Detectors;
 use crate::model::Model;
-use crate::model::fixtures::{Builder, ID, learn, model, text};
-use observer_ebpf_abi::EventCounts;
+use crate::model::fixtures::{Builder, ID, INCARNATION, PID, learn, model, text};
+use observer_ebpf_abi::{EventCounts, FaultKey, FaultValue};
 
 const SECOND: u64 = 1_000_000_000;
 const STEP: u64 = SECOND / 4;
@@ -198,4 +198,49 @@ fn what_events_saw_since_the_attach_is_in_no_baseline() {
         "the ledger's baseline"
     );
     assert!(program.tell_with_events([10, 0, 300, 0], seen).active);
+}
+
+#[test]
+fn the_function_in_which_most_growths_are_is_named_once_it_is_known() {
+    let mut program = Program::attached([100, 0, 0, 0]);
+    let mut tell = |step: u64, function: Option<&str>| {
+        let now = (9 + step) * STEP;
+        let mut snapshot = Builder::new()
+            .at(now)
+            .ledger(1, [100, 0, 200 * step, 0])
+            .build();
+        for (pc, growths) in [(0x10, 5), (0x20, 90)] {
+            let key = FaultKey {
+                incarnation: INCARNATION,
+                site: 1,
+                pc,
+            };
+            let value = FaultValue {
+                growths,
+                widest_bytes: 0,
+            };
+            snapshot.faults.push((key, value));
+        }
+        program.model.observe(now, &snapshot);
+        if let Some(function) = function {
+            assert_eq!(
+                program.model.unnamed_instructions(),
+                [(PID, 0x10), (PID, 0x20)]
+            );
+            program.model.learn_function(PID, 0x10, "main");
+            program.model.learn_function(PID, 0x20, function);
+        }
+        let mut findings = program.detectors.look(now, 0, &program.model).findings;
+        findings.pop().expect("it storms")
+    };
+    let before = tell(2, None);
+    assert_eq!(before.evidence["function"], serde_json::Value::Null);
+    let after = tell(3, Some("walk"));
+    assert_eq!(after.evidence["function"], "walk");
+    assert!(
+        after.summary.ends_with(", most in walk"),
+        "{}",
+        after.summary
+    );
+    assert_eq!(after.evidence["functions"][1]["function"], "main");
 }

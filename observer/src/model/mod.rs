@@ -19,6 +19,7 @@
 //!   but no ledger for three seconds is a runtime without one, and its events are counted.
 
 mod address;
+mod faults;
 mod file_name;
 mod incarnation;
 mod losses;

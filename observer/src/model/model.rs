@@ -12,6 +12,9 @@ use crate::discover::{Pod, ProcessId};
 /// Records that are read per step, over all processes.
 const READS_PER_STEP: usize = 4_096;
 
+/// Instructions whose functions are asked for per step, over all processes.
+const NAMES_PER_STEP: usize = 64;
+
 /// The names of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Meta {
@@ -134,6 +137,24 @@ impl Model {
         let process = self.processes.get_mut(&pid);
         if let Some(process) = process.filter(|known| known.incarnation() == key.incarnation) {
             process.learn(key.site, text);
+        }
+    }
+
+    /// Instructions at which stacks grow and of which the function is not known, each with its
+    /// process's pid; a few at a time, and each again until it is learned.
+    #[must_use]
+    pub fn unnamed_instructions(&self) -> Vec<(u32, u64)> {
+        let unnamed = self.processes.iter().flat_map(|(pid, process)| {
+            let pcs = process.faults.unnamed(NAMES_PER_STEP);
+            pcs.into_iter().map(|pc| (*pid, pc))
+        });
+        unnamed.take(NAMES_PER_STEP).collect()
+    }
+
+    /// Learns the function of an instruction of a process.
+    pub fn learn_function(&mut self, pid: u32, pc: u64, function: &str) {
+        if let Some(process) = self.processes.get_mut(&pid) {
+            process.faults.learn(pc, function);
         }
     }
 

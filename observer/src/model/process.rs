@@ -7,6 +7,7 @@ use observer_ebpf_abi::{Histogram, HistogramKey, MAX_LEDGER, SiteKey};
 use runtime_abi::{MAX_SITES_IN_ROTATION, Reason};
 
 use super::address::Address;
+use super::faults::Faults;
 use super::losses::Losses;
 use super::model::Meta;
 use super::park::{Parked, Stalled, Sums};
@@ -52,6 +53,7 @@ pub struct Process {
     pool_reports: HashMap<u64, PoolReport>,
     pools: BTreeMap<usize, Pool>,
     histograms: BTreeMap<(u32, Option<Reason>), Histogram>,
+    pub(super) faults: Faults,
     /// Not yet added to the model's.
     pub(super) losses: Losses,
 }
@@ -75,6 +77,7 @@ impl Process {
             pool_reports: HashMap::new(),
             pools: BTreeMap::new(),
             histograms: BTreeMap::new(),
+            faults: Faults::default(),
             losses: Losses::default(),
         }
     }
@@ -160,6 +163,17 @@ impl Process {
         &self.pools
     }
 
+    /// The functions in which stacks of a site's tasks grew while that was listened to, with how
+    /// many growths, most first.
+    #[must_use]
+    pub fn growing_functions(&self, site: usize) -> Vec<(Arc<str>, u64)> {
+        let is_of_site = |record: u64| {
+            let address = self.addresses.get(&record);
+            address.is_some_and(|address| address.site == Some(site))
+        };
+        self.faults.by_function(is_of_site)
+    }
+
     /// Histograms by kind and reason (events mode).
     #[must_use]
     pub fn histograms(&self) -> &BTreeMap<(u32, Option<Reason>), Histogram> {
@@ -199,6 +213,10 @@ impl Process {
                     address.set_events(counters);
                 }
                 self.hear(self.first_heard_ns());
+            }
+            Fact::Fault { site, pc, growths } => {
+                self.address(*site);
+                self.faults.set(*site, *pc, *growths);
             }
             Fact::Parked(parked) => {
                 self.hear(parked.at_ns);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::governor::{Governor, Order};
-use crate::attach::{Kernel, Links, Mode};
+use crate::attach::{GrowthLink, Kernel, Links, Mode};
 use crate::discover::{Carrier, FileId};
 use crate::export::AttachTimes;
 use crate::sys::clock;
@@ -121,9 +121,29 @@ impl Attachments {
         self.governor.retain(clock::boot_ns(), &attached);
     }
 
+    /// Arms `stack_grow` in one process of a file; `None` where that is not to be: events mode has
+    /// it armed, and a file that is not attached cannot.
+    pub(super) fn attach_growths(&self, file: FileId, pid: u32) -> Option<GrowthLink> {
+        let attached = self
+            .files
+            .get(&file)
+            .filter(|_| self.mode == Mode::Ledger)?;
+        let link = self
+            .kernel
+            .attach_growths(&attached.carrier, &attached.links, pid);
+        link.unwrap_or_else(|error| {
+            tracing::warn!(pid, "the function of a storm will not be known: {error}");
+            None
+        })
+    }
+
     /// Tells the governor what the event probes of each file cost since the last time, in
     /// nanoseconds, and does what it orders.
     pub(super) fn govern(&mut self, now_ns: u64, spent: &HashMap<FileId, f64>) {
+        // In ledger mode the only events are those of storms, which are armed for a while.
+        if self.mode != Mode::Events {
+            return;
+        }
         for order in self.governor.look(now_ns, spent) {
             match order {
                 Order::Drop(id) => self.drop_events(id),

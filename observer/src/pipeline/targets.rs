@@ -9,6 +9,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
 use super::attachments::Attachments;
+use crate::attach::GrowthLink;
 use crate::discover::{Discovery, ExamineError, FileId, Filter, Found, ProcessId};
 use crate::model::Meta;
 use crate::sys::poll::watch;
@@ -93,6 +94,15 @@ impl Targets {
     /// Processes that executed a program and were not looked at again for want of room, ever.
     pub(super) fn rechecks_left_out(&self) -> u64 {
         self.rechecks_left_out
+    }
+
+    /// Arms `stack_grow` in this process; empty if that cannot be.
+    pub(super) fn attach_growths(&self, id: ProcessId) -> Vec<GrowthLink> {
+        let target = self.processes.get(&id.pid).filter(|target| target.id == id);
+        let files = target.into_iter().flat_map(|target| &target.files);
+        files
+            .filter_map(|file| self.attachments.attach_growths(*file, id.pid))
+            .collect()
     }
 
     /// The files that are attached.

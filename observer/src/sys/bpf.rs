@@ -156,7 +156,8 @@ pub struct Place {
     pub semaphore: u64,
 }
 
-/// Links a program to places of a file, in all processes; hits carry the cookie.
+/// Links a program to places of a file, in all processes or in that of a pid; hits carry the
+/// cookie.
 ///
 /// # Errors
 ///
@@ -166,6 +167,7 @@ pub fn link_multi(
     path: &CStr,
     places: &[Place],
     cookie: u64,
+    pid: Option<u32>,
 ) -> io::Result<OwnedFd> {
     let offsets: Vec<u64> = places.iter().map(|place| place.offset).collect();
     let semaphores: Vec<u64> = places.iter().map(|place| place.semaphore).collect();
@@ -178,6 +180,7 @@ pub fn link_multi(
         semaphore_offsets: semaphores.as_ptr() as u64,
         cookies: cookies.as_ptr() as u64,
         count: places.len() as u32,
+        pid: pid.unwrap_or(0),
         ..LinkAttributes::default()
     };
     // SAFETY: the path and the three lists outlive the call; the count is theirs.

@@ -28,13 +28,18 @@ struct Attributes {
     offset: u64,
 }
 
-/// Opens the event of a probe in a file, for all processes. It counts nothing by itself; the
-/// semaphore is raised in every process that maps the file while the event is open.
+/// Opens the event of a probe in a file, for all processes or for that of a pid. It counts nothing by itself; the
+/// semaphore is raised in every such process that maps the file while the event is open.
 ///
 /// # Errors
 ///
 /// The kernel has no such events, the semaphore lies beyond 4 GiB, or the probe is refused.
-pub fn open_uprobe(path: &CStr, offset: u64, semaphore_offset: u64) -> io::Result<OwnedFd> {
+pub fn open_uprobe(
+    path: &CStr,
+    offset: u64,
+    semaphore_offset: u64,
+    pid: Option<u32>,
+) -> io::Result<OwnedFd> {
     const FLAG_CLOSE_ON_EXEC: libc::c_ulong = 8;
     let kind = fs::read_to_string(TYPE)?
         .trim()
@@ -49,14 +54,18 @@ pub fn open_uprobe(path: &CStr, offset: u64, semaphore_offset: u64) -> io::Resul
         offset,
         ..Attributes::default()
     };
-    let (any_process, first_processor, no_group) = (-1, 0, -1);
+    let (any_process, no_group) = (-1, -1);
+    let process = pid.map_or(Ok(any_process), i32::try_from);
+    let process = process.map_err(io::Error::other)?;
+    // An event of all processes must name a processor; its program runs on all of them.
+    let processor = if pid.is_some() { -1 } else { 0 };
     // SAFETY: the attributes and the path outlive the call, and their size is in the former.
     check_descriptor(unsafe {
         libc::syscall(
             libc::SYS_perf_event_open,
             &raw const attributes,
-            any_process,
-            first_processor,
+            process,
+            processor,
             no_group,
             FLAG_CLOSE_ON_EXEC,
         )

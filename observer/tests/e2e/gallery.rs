@@ -2,12 +2,12 @@
 //! of the repaired ones. Thresholds are the defaults, the observer's and the runtime's.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Observer, eventually, require};
+use crate::harness::{Gallery, Observer, eventually, require};
 
 /// What the contract promises for each.
 const BOUND: Duration = Duration::from_secs(60);
@@ -56,37 +56,10 @@ impl Row {
     }
 }
 
-/// A running program; it ends with the test.
-struct Program(Child);
-
-impl Program {
-    fn start(row: &Row, flags: &[&str]) -> Self {
-        let workers = if row.is_hungry() { "1" } else { "2" };
-        let child = Command::new(require("PARKWATCH_GALLERY"))
-            .args([row.name.as_str(), "--workers", workers])
-            .args(flags)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the gallery starts");
-        Self(child)
-    }
-
-    fn pid(&self) -> u32 {
-        self.0.id()
-    }
-
-    fn is_running(&mut self) -> bool {
-        self.0.try_wait().expect("a child").is_none()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+fn run(row: &Row, flags: &[&str]) -> Gallery {
+    let workers = if row.is_hungry() { "1" } else { "2" };
+    let arguments = [&[row.name.as_str(), "--workers", workers], flags].concat();
+    Gallery::start(&arguments)
 }
 
 fn observer() -> Observer {
@@ -131,7 +104,7 @@ fn is_expected(row: &Row, site: &str, finding: &Value) -> bool {
 /// at another site; nothing is ever said of the innocent.
 fn convict(observer: &Observer, rows: &[&Row], innocent: &[u32]) {
     let start = Instant::now();
-    let running: Vec<_> = rows.iter().map(|row| Program::start(row, &[])).collect();
+    let running: Vec<_> = rows.iter().map(|row| run(row, &[])).collect();
     let mut open: BTreeMap<usize, String> =
         BTreeMap::from_iter((0..rows.len()).map(|row| (row, String::new())));
     eventually("every program is found guilty", || {
@@ -180,11 +153,8 @@ fn every_program_of_the_gallery_is_found_guilty_within_a_minute() {
 fn nothing_is_said_of_the_repaired_programs() {
     let observer = observer();
     let rows = rows();
-    let mut running: Vec<_> = rows
-        .iter()
-        .map(|row| Program::start(row, &["--repaired"]))
-        .collect();
-    let pids: Vec<u32> = running.iter().map(Program::pid).collect();
+    let mut running: Vec<_> = rows.iter().map(|row| run(row, &["--repaired"])).collect();
+    let pids: Vec<u32> = running.iter().map(Gallery::pid).collect();
     eventually("every twin is watched", || {
         let scrape = observer.scrape();
         match pids.iter().find(|pid| !scrape.names_process(**pid)) {
@@ -201,7 +171,7 @@ fn nothing_is_said_of_the_repaired_programs() {
         .collect();
     convict(&observer, &guilty, &pids);
     assert!(
-        running.iter_mut().all(Program::is_running),
+        running.iter_mut().all(Gallery::is_running),
         "some have ended"
     );
 }

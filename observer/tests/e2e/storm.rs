@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::harness::{Bpftrace, Observer, Target, best_of, eventually, shows_live};
+use serde_json::Value;
+
+use crate::harness::{Bpftrace, Gallery, Observer, Target, best_of, eventually, shows_live};
 
 const BOUND: Duration = Duration::from_secs(2);
 
@@ -105,6 +107,32 @@ fn does_not_flag_short_tasks_that_use_a_real_library() {
             spawned => Err(format!("{spawned:?}")),
         }
     });
+}
+
+/// The function that the storm of a process is in, once it is told.
+fn function(observer: &Observer, pid: u32) -> Result<String, String> {
+    let text = observer.get("/findings")?;
+    let findings: Vec<Value> = serde_json::from_str(&text).expect("an array");
+    let mut storms = findings
+        .iter()
+        .filter(|finding| finding["pid"] == pid && finding["detector"] == "storm");
+    let evidence = storms.next().map(|storm| &storm["evidence"]);
+    let function = evidence.and_then(|evidence| evidence["function"].as_str());
+    function.map_or_else(|| Err(format!("{evidence:?}")), |name| Ok(name.to_owned()))
+}
+
+#[test]
+fn names_the_function_that_recurses_or_has_a_large_frame() {
+    let observer = Observer::start(&["--exe", "gallery"]);
+    for (program, expected) in [
+        ("runaway_recursion", "runaway_recursion::descend"),
+        ("large_frames", "large_frames::render_on_the_stack"),
+    ] {
+        let gallery = Gallery::start(&[program]);
+        let (named, took) = eventually("the function", || function(&observer, gallery.pid()));
+        println!("{program}: {named} after {took:.1?}");
+        assert!(named.contains(expected), "{named}");
+    }
 }
 
 fn growths(observer: &Observer, pid: u32) -> f64 {

@@ -9,6 +9,7 @@
 mod attach;
 mod emitter;
 mod events;
+mod growths;
 mod killed;
 mod ledger;
 mod limits;

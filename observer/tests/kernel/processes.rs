@@ -42,7 +42,7 @@ fn what_is_forgotten_is_gone_from_every_map_and_nothing_else_is() {
     fire_everything(&mut bench);
     let second = bench.incarnation();
     // All maps but the processes', from which exec took the first.
-    assert_eq!(bench.collector.forget(first).unwrap(), 9);
+    assert_eq!(bench.collector.forget(first).unwrap(), 10);
     let snapshot = bench.collector.read().unwrap();
     let entries: Vec<_> = snapshot
         .map_entries
@@ -54,7 +54,7 @@ fn what_is_forgotten_is_gone_from_every_map_and_nothing_else_is() {
         "{entries:?}"
     );
     assert_eq!(snapshot.ledgers[0].0.incarnation, second);
-    assert_eq!(bench.collector.forget(second).unwrap(), 10);
+    assert_eq!(bench.collector.forget(second).unwrap(), 11);
     let empty = bench.collector.read().unwrap();
     assert!(
         empty.map_entries.iter().all(|map| map.entries == 0),
@@ -74,6 +74,7 @@ fn fire_everything(bench: &mut Bench) {
     emitter.fire("park", &[1, site, 2]);
     emitter.fire("unpark", &[1, site, 5]);
     emitter.fire("run", &[1, site, 0, 5]);
+    emitter.fire("stack_grow", &[1, site, 32_768, 65_536, 0x10, 0, 0]);
 }
 
 fn expected(map: &str) -> u64 {

@@ -117,7 +117,7 @@ fn links_multi() -> Answer {
         offset: 0,
         semaphore: 0,
     };
-    match link_multi(std::os::fd::AsFd::as_fd(&program), c"/", &[place], 0) {
+    match link_multi(std::os::fd::AsFd::as_fd(&program), c"/", &[place], 0, None) {
         Ok(_) => Answer::Yes,
         Err(error) if error.raw_os_error() == Some(NO_FILE) => Answer::Yes,
         Err(error) => answer(&error),

@@ -4,6 +4,7 @@
 //! output, the observer is read over HTTP. Waiting is for a state, with a hang guard only.
 
 mod bpftrace;
+mod gallery;
 mod live;
 mod metrics;
 mod observer;
@@ -17,6 +18,7 @@ mod trace;
 mod wait;
 
 pub use bpftrace::Bpftrace;
+pub use gallery::Gallery;
 pub use live::shows_live;
 pub use metrics::Scrape;
 pub use observer::Observer;

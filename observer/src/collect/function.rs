@@ -1,0 +1,192 @@
+//! Names of functions, by instructions of a running process.
+//!
+//! Symbol tables are a stranger's, and may be large or broken. So a thread of its own reads them,
+//! whose panic or endless loop costs the names and nothing else: the pipeline asks, goes on, and
+//! has the answer some steps later.
+
+use std::collections::HashSet;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread;
+
+use blazesym::symbolize::source::{Elf, Source};
+use blazesym::symbolize::{Input, Symbolized, Symbolizer};
+
+/// Most characters of a function's name; generics can make it far longer.
+const MAX_NAME: usize = 512;
+/// Processes whose files the symbolizer keeps open; beyond, it forgets them all.
+const MAX_PROCESSES: usize = 16;
+/// Instructions that wait for their names; others are asked for again later.
+const MAX_WAITING: usize = 256;
+
+/// A process's id, an instruction of it, and its function.
+pub type Named = (u32, u64, String);
+
+/// Names functions.
+#[derive(Debug, Default)]
+pub struct Functions {
+    /// Begins with the first question.
+    thread: Option<(SyncSender<(u32, u64)>, Receiver<Named>)>,
+    waiting: HashSet<(u32, u64)>,
+}
+
+impl Functions {
+    /// Asks for the function of an instruction of a process; again while it is not answered
+    /// changes nothing.
+    pub fn ask(&mut self, pid: u32, pc: u64) {
+        if self.waiting.len() >= MAX_WAITING || self.waiting.contains(&(pid, pc)) {
+            return;
+        }
+        let (questions, _) = self.thread.get_or_insert_with(start);
+        if questions.try_send((pid, pc)).is_ok() {
+            self.waiting.insert((pid, pc));
+        }
+    }
+
+    /// What was answered since the last time: the function, without symbols its module and the
+    /// offset in that file, and of no module the address.
+    pub fn answers(&mut self) -> Vec<Named> {
+        let answers = self
+            .thread
+            .iter()
+            .flat_map(|(_, answers)| answers.try_iter());
+        let answers: Vec<Named> = answers.collect();
+        for (pid, pc, _) in &answers {
+            self.waiting.remove(&(*pid, *pc));
+        }
+        answers
+    }
+}
+
+fn start() -> (SyncSender<(u32, u64)>, Receiver<Named>) {
+    let (questions, asked) = sync_channel(MAX_WAITING);
+    let (sender, answers) = channel();
+    let thread = thread::Builder::new().name("functions".to_owned());
+    if let Err(error) = thread.spawn(move || answer(&asked, &sender)) {
+        tracing::warn!(%error, "functions will not be named");
+    }
+    (questions, answers)
+}
+
+/// Until nobody asks any more.
+fn answer(asked: &Receiver<(u32, u64)>, answers: &Sender<Named>) {
+    let mut symbols = Symbols::default();
+    for (pid, pc) in asked {
+        let name = symbols.name(pid, pc);
+        if answers.send((pid, pc, name)).is_err() {
+            return;
+        }
+    }
+}
+
+/// What was read of files.
+#[derive(Debug, Default)]
+struct Symbols {
+    symbolizer: Symbolizer,
+    asked: HashSet<u32>,
+}
+
+impl Symbols {
+    fn name(&mut self, pid: u32, pc: u64) -> String {
+        self.asked.insert(pid);
+        if self.asked.len() > MAX_PROCESSES {
+            *self = Self::default();
+        }
+        let Some((path, offset)) = module(pid, pc) else {
+            return format!("{pc:#x}");
+        };
+        let symbol = catch_unwind(AssertUnwindSafe(|| self.symbol(pid, &path, offset))).ok();
+        let name = symbol.flatten();
+        printable(&name.unwrap_or_else(|| format!("{path}+{offset:#x}")))
+    }
+
+    /// By the symbol tables: debug information takes seconds to read, and says no more here.
+    fn symbol(&self, pid: u32, path: &str, offset: u64) -> Option<String> {
+        let mut file = Elf::new(format!("/proc/{pid}/root{path}"));
+        file.debug_syms = false;
+        let source = Source::Elf(file);
+        let symbolized = self
+            .symbolizer
+            .symbolize_single(&source, Input::FileOffset(offset));
+        match symbolized {
+            Ok(Symbolized::Sym(symbol)) => Some(symbol.name.into_owned()),
+            Ok(Symbolized::Unknown(_)) => None,
+            Err(error) => {
+                tracing::debug!(pid, %error, "no symbols");
+                None
+            }
+        }
+    }
+}
+
+/// The mapped file, as the process sees it, and the offset in it.
+fn module(pid: u32, pc: u64) -> Option<(String, u64)> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    maps.lines().find_map(|line| module_in(line, pc))
+}
+
+/// `5580a-5581b r-xp 00002000 fe:00 247282      /usr/bin/head`
+fn module_in(line: &str, pc: u64) -> Option<(String, u64)> {
+    let mut fields = line.splitn(6, ' ');
+    let (start, end) = fields.next()?.split_once('-')?;
+    let number = |text| u64::from_str_radix(text, 16).ok();
+    let (start, end) = (number(start)?, number(end)?);
+    let offset = number(fields.nth(1)?)?;
+    let path = fields.nth(2)?.trim_start();
+    let is_in = (start..end).contains(&pc) && path.starts_with('/');
+    is_in.then(|| (path.to_owned(), pc - start + offset))
+}
+
+/// Names come from files that anyone wrote: bounded, and without control characters.
+fn printable(text: &str) -> String {
+    let safe = |c: char| if c.is_control() { '?' } else { c };
+    text.chars().map(safe).take(MAX_NAME).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[inline(never)]
+    fn known_function() -> u64 {
+        std::hint::black_box(known_function as *const () as u64)
+    }
+
+    #[test]
+    fn a_function_of_ours_has_its_name() {
+        let (pid, pc) = (std::process::id(), known_function());
+        let mut functions = Functions::default();
+        assert!(functions.answers().is_empty());
+        functions.ask(pid, pc);
+        functions.ask(pid, pc);
+        functions.ask(pid, 77);
+        let mut told = Vec::new();
+        while told.len() < 2 {
+            told.extend(functions.answers());
+            thread::yield_now();
+        }
+        let (_, _, name) = &told[0];
+        assert!(name.contains("function::tests::known_function"), "{name}");
+        assert_eq!(told[1], (pid, 77, "0x4d".to_owned()));
+        assert!(functions.waiting.is_empty());
+    }
+
+    #[test]
+    fn without_a_symbol_there_is_the_module_or_the_address() {
+        let line = "1000-3000 r-xp 00002000 fe:00 247282      /usr/bin/head";
+        let expected = Some(("/usr/bin/head".to_owned(), 0x2010));
+        assert_eq!(module_in(line, 0x1010), expected);
+        assert_eq!(module_in(line, 0x3000), None);
+        assert_eq!(
+            module_in("1000-3000 rw-p 00000000 00:00 0      [heap]", 0x1010),
+            None
+        );
+    }
+
+    #[test]
+    fn names_are_cut_and_have_no_control_characters() {
+        assert_eq!(printable("a\u{1b}[2Jb"), "a?[2Jb");
+        assert_eq!(printable(&"x".repeat(2_000)).len(), MAX_NAME);
+    }
+}
