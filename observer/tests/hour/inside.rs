@@ -101,7 +101,7 @@ impl Inside {
                 site: self.number(format!(
                     "{}|{}",
                     task.site(),
-                    task.name().unwrap_or_default()
+                    task.site().name().unwrap_or_default()
                 )),
                 reason: park.reason().code(),
                 resource: park.resource(),
@@ -145,7 +145,7 @@ impl Inside {
             .counts
             .iter()
             .find(is_this)
-            .is_some_and(SiteCounts::is_service);
+            .is_some_and(|counts| counts.site().is_service());
         Text {
             file: parts.next().expect("a file").to_owned(),
             line,
@@ -268,5 +268,9 @@ impl Park {
 }
 
 fn label(counts: &SiteCounts) -> String {
-    format!("{}|{}", counts.site(), counts.name().unwrap_or_default())
+    format!(
+        "{}|{}",
+        counts.site(),
+        counts.site().name().unwrap_or_default()
+    )
 }

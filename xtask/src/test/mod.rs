@@ -27,7 +27,7 @@ pub struct Options {
     /// The layers to run, all but `vm` when none is named.
     #[arg(value_enum)]
     layers: Vec<Layer>,
-    /// Also run what is too long for every change, the layer `vm` among it.
+    /// Also run what is too long for every change, the layers `sanitize` and `vm` among it.
     #[arg(long)]
     long: bool,
     #[command(flatten)]
@@ -49,7 +49,8 @@ pub enum Layer {
     Miri,
     /// Random programs over all primitives of the runtime, in release.
     Stress,
-    /// The runtime under the thread sanitizer and the address sanitizer.
+    /// The runtime under the thread sanitizer and the address sanitizer; when named, or with
+    /// `--long`.
     Sanitize,
     /// The kernel programs loaded and attached on this kernel.
     Kernel,
@@ -117,9 +118,12 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     })
 }
 
+/// Layers that are too long for every change.
+const LONG: [Layer; 2] = [Layer::Sanitize, Layer::Vm];
+
 fn selected(named: &[Layer], long: bool) -> Vec<Layer> {
     let wanted = |layer: &Layer| match named {
-        [] => long || *layer != Layer::Vm,
+        [] => long || !LONG.contains(layer),
         _ => named.contains(layer),
     };
     Layer::ALL.into_iter().filter(wanted).collect()
@@ -163,8 +167,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_all_layers_but_the_long_one_when_none_is_named() {
-        assert_eq!(selected(&[], false), Layer::ALL[..8]);
+    fn runs_all_layers_but_the_long_ones_when_none_is_named() {
+        let short = selected(&[], false);
+        assert_eq!(short.len(), Layer::ALL.len() - LONG.len());
+        assert!(!LONG.iter().any(|long| short.contains(long)));
         assert_eq!(selected(&[], true), Layer::ALL);
     }
 
