@@ -23,12 +23,15 @@ const MAX_WAITING: usize = 256;
 /// A process's id, an instruction of it, and its function.
 pub type Named = (u32, u64, String);
 
+/// A process's id, and an instruction of it.
+type Question = (u32, u64);
+
 /// Names functions.
 #[derive(Debug, Default)]
 pub struct Functions {
     /// Begins with the first question.
-    thread: Option<(SyncSender<(u32, u64)>, Receiver<Named>)>,
-    waiting: HashSet<(u32, u64)>,
+    thread: Option<(SyncSender<Question>, Receiver<Named>)>,
+    waiting: HashSet<Question>,
 }
 
 impl Functions {
@@ -59,7 +62,7 @@ impl Functions {
     }
 }
 
-fn start() -> (SyncSender<(u32, u64)>, Receiver<Named>) {
+fn start() -> (SyncSender<Question>, Receiver<Named>) {
     let (questions, asked) = sync_channel(MAX_WAITING);
     let (sender, answers) = channel();
     let thread = thread::Builder::new().name("functions".to_owned());
@@ -70,7 +73,7 @@ fn start() -> (SyncSender<(u32, u64)>, Receiver<Named>) {
 }
 
 /// Until nobody asks any more.
-fn answer(asked: &Receiver<(u32, u64)>, answers: &Sender<Named>) {
+fn answer(asked: &Receiver<Question>, answers: &Sender<Named>) {
     let mut symbols = Symbols::default();
     for (pid, pc) in asked {
         let name = symbols.name(pid, pc);
