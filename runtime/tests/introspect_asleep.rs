@@ -85,20 +85,46 @@ fn a_receiver_whose_sender_is_kept_by_a_sleeper_is_reported_also_where_it_is_pin
     );
 }
 
-/// Waits for time, in a blocking call, and for a thread, each for longer than the monitor looks away.
+/// Waits for time, in a blocking call, and for a thread, each until the monitor has seen it.
 fn woken_later() {
-    const LONG: Duration = Duration::from_millis(1_200);
     runtime().run(|| {
-        spawn(|| runtime::sleep(LONG)).join().unwrap();
-        spawn(|| runtime::blocking(|| sleep(LONG))).join().unwrap();
+        let sleeper = || until_the_monitor_has_looked(|| runtime::sleep(PAUSE));
+        spawn(sleeper).join().unwrap();
+        let blocks = || runtime::blocking(|| until_the_monitor_has_looked(|| sleep(PAUSE)));
+        spawn(blocks).join().unwrap();
         let (sender, receiver) = chan::bounded(1);
         let thread = std::thread::spawn(move || {
-            sleep(LONG);
+            until_the_monitor_has_looked(|| sleep(PAUSE));
             sender.send(()).unwrap();
         });
         receiver.recv().unwrap();
         thread.join().unwrap();
     });
+}
+
+/// Between two looks at how often the monitor has looked.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Calls `pause` until the monitor has woken from its sleep, and slept again, four times: it needs
+/// two looks for its report.
+fn until_the_monitor_has_looked(pause: impl Fn()) {
+    let begin = sleeps_of_the_monitor();
+    while sleeps_of_the_monitor() < begin + 4 {
+        pause();
+    }
+}
+
+/// How often the monitor's thread has gone to sleep, by the kernel's count.
+fn sleeps_of_the_monitor() -> u64 {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let status = threads
+        .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap())
+        .find(|status| status.starts_with("Name:\tmonitor\n"))
+        .expect("there is a monitor");
+    let count = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
 }
 
 fn who_can_still_be_woken_is_not_reported() {

@@ -5,13 +5,15 @@
 //! has the answer some steps later.
 
 use std::collections::HashSet;
-use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{Input, Symbolized, Symbolizer};
+
+use crate::discover::mapped_files;
 
 /// Most characters of a function's name; generics can make it far longer.
 const MAX_NAME: usize = 512;
@@ -124,26 +126,16 @@ impl Symbols {
 }
 
 /// The mapped file, as the process sees it, and the offset in it.
-fn module(pid: u32, pc: u64) -> Option<(String, u64)> {
-    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
-    maps.lines().find_map(|line| module_in(line, pc))
-}
-
-/// `5580a-5581b r-xp 00002000 fe:00 247282      /usr/bin/head`
-fn module_in(line: &str, pc: u64) -> Option<(String, u64)> {
-    let mut fields = line.splitn(6, ' ');
-    let (start, end) = fields.next()?.split_once('-')?;
-    let number = |text| u64::from_str_radix(text, 16).ok();
-    let (start, end) = (number(start)?, number(end)?);
-    let offset = number(fields.nth(1)?)?;
-    let path = fields.nth(2)?.trim_start();
-    let is_in = (start..end).contains(&pc) && path.starts_with('/');
-    is_in.then(|| (path.to_owned(), pc - start + offset))
+fn module(pid: u32, pc: u64) -> Option<(Arc<str>, u64)> {
+    let mut files = mapped_files(pid).ok()?.into_iter();
+    let mapped = files.find(|mapped| mapped.addresses.contains(&pc))?;
+    let offset = pc - mapped.addresses.start + mapped.offset;
+    Some((mapped.path, offset))
 }
 
 /// Names come from files that anyone wrote: bounded, and without control characters.
-fn printable(text: &str) -> String {
-    let safe = |c: char| if c.is_control() { '?' } else { c };
+pub(crate) fn printable(text: &str) -> String {
+    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(safe).take(MAX_NAME).collect()
 }
 
@@ -176,20 +168,17 @@ mod tests {
     }
 
     #[test]
-    fn without_a_symbol_there_is_the_module_or_the_address() {
-        let line = "1000-3000 r-xp 00002000 fe:00 247282      /usr/bin/head";
-        let expected = Some(("/usr/bin/head".to_owned(), 0x2010));
-        assert_eq!(module_in(line, 0x1010), expected);
-        assert_eq!(module_in(line, 0x3000), None);
-        assert_eq!(
-            module_in("1000-3000 rw-p 00000000 00:00 0      [heap]", 0x1010),
-            None
-        );
+    fn an_instruction_is_in_the_file_that_runs_and_other_addresses_are_in_none() {
+        let (path, offset) = module(std::process::id(), known_function()).expect("it is mapped");
+        let program = std::env::current_exe().expect("this test");
+        assert_eq!(&*path, program.to_str().expect("text"));
+        assert!(offset < program.metadata().expect("a file").len());
+        assert_eq!(module(std::process::id(), 77), None);
     }
 
     #[test]
     fn names_are_cut_and_have_no_control_characters() {
-        assert_eq!(printable("a\u{1b}[2Jb"), "a?[2Jb");
+        assert_eq!(printable("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
         assert_eq!(printable(&"x".repeat(2_000)).len(), MAX_NAME);
     }
 }

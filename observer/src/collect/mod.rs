@@ -25,6 +25,7 @@ pub use collector::Collector;
 pub use counters::Counters;
 pub use error::CollectError;
 pub use function::Functions;
+pub(crate) use function::printable;
 pub use history::{HistoryWriter, Step, read_history};
 pub use log::ProgramLog;
 pub use orphans::Orphans;

@@ -12,6 +12,7 @@
 //! | `unwind.rs` | return addresses, by `.eh_frame` or frame pointers (framehop) |
 //! | `symbols.rs`, `debug_file.rs` | functions and lines of addresses (blazesym) |
 //! | `internal.rs` | which frames are not the program's own |
+//! | `names.rs` | the same for stacks that somebody else walked |
 //! | `walker.rs` | a thread that does all this, and may be left behind |
 //!
 //! All bytes are a stranger's: the stack, the registers, and the files with their call frame
@@ -23,12 +24,14 @@ mod copy;
 mod debug_file;
 mod internal;
 mod modules;
+mod names;
 mod symbols;
 mod unwind;
 mod walker;
 
 pub use copy::{MAX_COPY_BYTES, StackCopy};
 pub use internal::hide_internal;
+pub use names::Names;
 pub use symbols::Frame;
 pub use unwind::{End, MAX_FRAMES, Registers};
 pub use walker::{Stack, StackId, WalkError, Walked, Walker};

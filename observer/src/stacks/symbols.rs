@@ -14,10 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::debug_file;
 use super::modules::{Module, Modules};
+use crate::collect::printable;
 use crate::model::short_file_name;
-
-/// Most characters of a function's name; generics can make it far longer.
-const MAX_NAME: usize = 512;
 
 /// Most functions that may be inlined at one address.
 const MAX_INLINED: usize = 64;
@@ -171,12 +169,6 @@ fn frames_of(symbol: &Sym<'_>, place: &Frame) -> Vec<Frame> {
     frames
 }
 
-/// Names come from files that anyone wrote: bounded, and without control characters.
-fn printable(text: &str) -> String {
-    let safe = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    text.chars().map(safe).take(MAX_NAME).collect()
-}
-
 #[cfg(test)]
 impl Frame {
     /// A frame of which only the function is known.
@@ -218,11 +210,5 @@ mod tests {
         let frames = Symbols::new().frames(&modules, 77);
         assert_eq!((frames.len(), frames[0].address), (1, 77));
         assert_eq!(frames[0].function, None);
-    }
-
-    #[test]
-    fn names_are_cut_and_have_no_control_characters() {
-        assert_eq!(printable("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
-        assert_eq!(printable(&"x".repeat(2_000)).len(), MAX_NAME);
     }
 }

@@ -1,17 +1,13 @@
-//! Names of code addresses in a live process, by blazesym: inlined calls too, demangled.
+//! Names of code addresses in a live process, remembered: inlined calls too, demangled.
 //!
-//! Asked while the process lives, for its files are found through its mappings. The one place of
-//! the trace that knows symbols.
+//! Asked while the process lives, for its files are found through its mappings.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use blazesym::Pid;
-use blazesym::symbolize::source::{Process, Source};
-use blazesym::symbolize::{CodeInfo, Input, Symbolized, Symbolizer};
 use serde::Serialize;
 
-use crate::model::short_file_name;
+use crate::stacks::{Frame, Names};
 
 /// Addresses that are remembered; beyond, all are forgotten and asked again.
 const MAX_ADDRESSES: usize = 65_536;
@@ -27,8 +23,7 @@ pub struct Function {
 
 /// What is at addresses of one process.
 pub struct Symbols {
-    pid: u32,
-    symbolizer: Symbolizer,
+    names: Names,
     known: HashMap<u64, Arc<[Function]>>,
 }
 
@@ -36,14 +31,8 @@ impl Symbols {
     /// Of this process, as this mount of `/proc` shows it.
     #[must_use]
     pub fn new(pid: u32) -> Self {
-        let symbolizer = Symbolizer::builder()
-            .enable_code_info(true)
-            .enable_inlined_fns(true)
-            .enable_demangling(true)
-            .build();
         Self {
-            pid,
-            symbolizer,
+            names: Names::of(pid),
             known: HashMap::new(),
         }
     }
@@ -69,47 +58,24 @@ impl Symbols {
         if new.is_empty() {
             return;
         }
-        let source = Source::Process(Process::new(Pid::from(self.pid)));
-        let found = self.symbolizer.symbolize(&source, Input::AbsAddr(&new));
-        let found = found.unwrap_or_else(|error| {
-            tracing::debug!(%error, pid = self.pid, "no symbols");
-            Vec::new()
-        });
-        let found = found.iter().map(Some).chain(std::iter::repeat(None));
-        for (address, symbol) in new.iter().zip(found) {
-            self.known.insert(*address, functions(*address, symbol));
+        for (address, frames) in new.iter().zip(self.names.frames(&new)) {
+            let functions = frames.iter().map(Function::of).collect();
+            self.known.insert(*address, functions);
         }
     }
 }
 
-fn functions(address: u64, symbol: Option<&Symbolized<'_>>) -> Arc<[Function]> {
-    let Some(Symbolized::Sym(symbol)) = symbol else {
-        let function = Function {
-            name: format!("{address:#x}"),
-            place: None,
-        };
-        return Arc::new([function]);
-    };
-    // The library has the outermost inlined call first.
-    let inlined = symbol.inlined.iter().rev();
-    let inlined = inlined.map(|call| function(&call.name, call.code_info.as_ref()));
-    let itself = function(&symbol.name, symbol.code_info.as_deref());
-    inlined.chain([itself]).collect()
-}
-
-fn function(name: &str, code: Option<&CodeInfo<'_>>) -> Function {
-    let place = code.map(|code| {
-        let path = code.to_path();
-        let file = short_file_name(&path.to_string_lossy()).into_owned();
-        match code.line {
+impl Function {
+    fn of(frame: &Frame) -> Self {
+        let place = frame.file.as_ref().map(|file| match frame.line {
             Some(line) => format!("{file}:{line}"),
-            None => file,
+            None => file.clone(),
+        });
+        let name = frame.function.clone();
+        Self {
+            name: name.unwrap_or_else(|| format!("{:#x}", frame.address)),
+            place,
         }
-    });
-    Function {
-        // Names come from the target's file.
-        name: name.replace(char::is_control, "?"),
-        place,
     }
 }
 

@@ -82,6 +82,12 @@ pub(super) fn sparkline(numbers: &[u64], width: usize, look: Look) -> String {
     " ".repeat(width - numbers.len()) + &line
 }
 
+/// The names of a table's columns.
+pub(super) fn header<const COLUMNS: usize>(cells: [String; COLUMNS], look: Look) -> Line<'static> {
+    let cells = cells.map(|cell| (cell, look.header()));
+    row(cells.into(), false, look)
+}
+
 /// A row of a list: a sign and the look of a chosen one, or the style that its cells have.
 pub(super) fn row(cells: Vec<(String, Style)>, is_chosen: bool, look: Look) -> Line<'static> {
     let sign = if is_chosen { ">" } else { " " };

@@ -4,7 +4,7 @@ use ratatui::style::Style;
 use ratatui::text::Line;
 use serde_json::Value;
 
-use super::cells::{left, path, right, row, window};
+use super::cells::{self, left, path, right, row, window};
 use super::texts::{scrolled, wrapped};
 use crate::export::FindingReport;
 use crate::human;
@@ -67,11 +67,7 @@ fn header(process: usize, site: usize, look: Look) -> Line<'static> {
         left("SITE", site, look),
         right("FOR", 7, look),
     ];
-    let cells = cells
-        .into_iter()
-        .map(|cell| (cell, look.header()))
-        .collect();
-    row(cells, false, look)
+    cells::header(cells, look)
 }
 
 fn line(

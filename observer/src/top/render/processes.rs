@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::cells::{left, right, row, severity, sparkline, window};
+use super::cells::{self, left, right, row, severity, sparkline, window};
 use crate::human;
 use crate::top::Look;
 use crate::top::rows::ProcessRow;
@@ -61,11 +61,7 @@ fn header(name: usize, graph: usize, look: Look) -> Line<'static> {
         left("FINDINGS", 8, look),
         right(&format!("LIVE, {graph} S"), graph, look),
     ];
-    let cells = cells
-        .into_iter()
-        .map(|cell| (cell, look.header()))
-        .collect();
-    row(cells, false, look)
+    cells::header(cells, look)
 }
 
 fn line(

@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::cells::{left, path, right, row, severity, sparkline, window};
+use super::cells::{self, left, path, right, row, severity, sparkline, window};
 use crate::export::{FindingReport, ProcessReport};
 use crate::human;
 use crate::top::Look;
@@ -90,11 +90,7 @@ fn header(site: usize, graph: usize, look: Look) -> Line<'static> {
         left("FOUND", 6, look),
         right("LIVE", graph, look),
     ];
-    let cells = cells
-        .into_iter()
-        .map(|cell| (cell, look.header()))
-        .collect();
-    row(cells, false, look)
+    cells::header(cells, look)
 }
 
 fn line(
