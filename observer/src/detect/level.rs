@@ -1,9 +1,10 @@
 //! Numbers that no healthy program of this kind reaches, whatever their trend.
 //!
 //! - *live*: live tasks of a process, services not counted, above the level (5,000) for two
-//!   minutes (p2), or above twice the level for 15 s (p1): the water levels of
-//!   `deploy/prometheus/rules/levels.yaml`. Above the level for half a minute is *suspected*.
-//!   Names the site with the most of them.
+//!   minutes (p2), or above twice the level for 15 s (p1). Above 30 % of it for half a minute
+//!   (1,500), or from 40 % (2,000) until they are back at 30 %, is *suspected*: for the record, and
+//!   for a dump that is made while there is still room for one. These are the water levels of
+//!   `deploy/prometheus/rules/levels.yaml`. Names the site with the most of them.
 //! - *panicked*: a task panicked within the window (10 minutes), since we look. A panic is a
 //!   defect every time, and one that nobody joins is seen nowhere else.
 
@@ -21,6 +22,10 @@ use crate::model::{Process, Site};
 /// Part of the time above the level after which twice the level is critical.
 const CRITICAL_PART: u64 = 8;
 
+/// Percent of the level that are noted: after a while, and at once.
+const NOTED_PERCENT: u64 = 30;
+const NOTED_AT_ONCE_PERCENT: u64 = 40;
+
 /// The detector.
 #[derive(Debug, Default)]
 pub(super) struct Level {
@@ -32,7 +37,8 @@ pub(super) struct Level {
 /// How long live tasks are above the level, by what follows from it.
 #[derive(Debug, Default)]
 struct Live {
-    suspect: Watch,
+    noted: Watch,
+    surge_since_ns: Option<u64>,
     high: Watch,
     critical: Watch,
 }
@@ -124,17 +130,34 @@ impl Live {
         settings: &Settings,
     ) -> Option<(State, Severity, u64)> {
         let (level, after_ns) = (settings.level_tasks, settings.level_after_ns);
-        let suspect_ns = settings.level_suspect_after_ns;
+        let noted_ns = settings.level_suspect_after_ns;
         let critical_ns = after_ns / CRITICAL_PART;
-        let suspect = self.suspect.look(now_ns, live, level, suspect_ns);
+        let noted = self
+            .noted
+            .look(now_ns, live, percent(NOTED_PERCENT, level), noted_ns);
+        let surge = self.surge(now_ns, live, level);
         let high = self.high.look(now_ns, live, level, after_ns);
         let twice = level.saturating_mul(2);
         let critical = self.critical.look(now_ns, live, twice, critical_ns);
         let found = |since_ns: Option<u64>, state, severity| Some((state, severity, since_ns?));
         found(critical, State::Confirmed, Severity::P1)
             .or(found(high, State::Confirmed, Severity::P2))
-            .or(found(suspect, State::Suspected, Severity::P2))
+            .or(found(noted.or(surge), State::Suspected, Severity::P2))
     }
+
+    /// Since when there are so many that one look is enough; it ends lower than it began.
+    fn surge(&mut self, now_ns: u64, live: u64, level: u64) -> Option<u64> {
+        if live >= percent(NOTED_AT_ONCE_PERCENT, level).max(1) {
+            self.surge_since_ns.get_or_insert(now_ns);
+        } else if live <= percent(NOTED_PERCENT, level) {
+            self.surge_since_ns = None;
+        }
+        self.surge_since_ns
+    }
+}
+
+fn percent(share: u64, level: u64) -> u64 {
+    level.saturating_mul(share) / 100
 }
 
 impl Watch {

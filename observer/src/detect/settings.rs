@@ -54,7 +54,8 @@ pub struct Settings {
     pub level_tasks: u64,
     /// For how long. 2 min; above twice the level an eighth of it: memory goes quickly there.
     pub level_after_ns: u64,
-    /// For how long until it is suspected. 30 s: a burst is worked off by then.
+    /// For how long 30 % of it is exceeded until that is suspected; 40 % is at once. 30 s: a burst is
+    /// worked off by then.
     pub level_suspect_after_ns: u64,
     /// For how long a panic is told. 10 min, as the alerts do.
     pub level_panic_window_ns: u64,

@@ -106,22 +106,41 @@ fn workers_that_wait_for_work_are_no_pile_up_and_those_who_come_are() {
     assert_eq!(found(90, &text, comes), of(&["pile_up"]));
 }
 
-#[test]
-fn a_level_is_suspected_before_it_is_sure() {
+/// The states of what is found, second by second, in a program with so many live tasks.
+fn levels(seconds: u64, live: fn(u64) -> u64) -> Vec<(u64, &'static str)> {
     let (mut model, mut detectors) = (model(), Detectors::default());
-    let states = (0..140).filter_map(|second| {
+    let states = (0..seconds).filter_map(|second| {
         let now = (2 + second) * SECOND;
-        model.observe(now, &at(second, 5_001, 0).build());
+        let counts = at(second, 100_000, 100_000 - live(second));
+        model.observe(now, &counts.build());
         learn(&mut model, 1, &text("src/main.rs", 7));
         model.settle(now);
         let findings = detectors.look(now, 0, &model).findings;
         Some((second, findings.first()?.state.name()))
     });
-    let states: Vec<_> = states.collect();
+    states.collect()
+}
+
+#[test]
+fn a_level_is_suspected_before_it_is_sure() {
+    let states = levels(140, |_| 5_001);
     let first = |name| states.iter().find(|(_, state)| *state == name);
-    assert_eq!(first("suspected"), Some(&(30, "suspected")));
+    assert_eq!(first("suspected"), Some(&(0, "suspected")));
     assert_eq!(first("confirmed"), Some(&(120, "confirmed")));
-    assert_eq!(states.len(), 110, "all the time");
+    assert_eq!(states.len(), 140, "all the time");
+}
+
+#[test]
+fn a_share_of_the_level_is_noted_after_a_while_and_a_larger_one_at_once() {
+    assert_eq!(levels(140, |_| 1_500), []);
+    assert_eq!(levels(30, |_| 1_501), [], "not for long enough");
+    let after_a_while = levels(140, |_| 1_501);
+    assert_eq!(after_a_while[0], (30, "suspected"));
+    assert_eq!(after_a_while.len(), 110);
+    assert_eq!(levels(30, |_| 1_999), []);
+    // It ends only at the lower share.
+    let surge = |second| [0, 2_000, 1_501, 1_500, 1_999][second as usize];
+    assert_eq!(levels(5, surge), [(1, "suspected"), (2, "suspected")]);
 }
 
 #[test]
@@ -211,16 +230,16 @@ fn a_pool_that_fills_or_serves_more_does_not_grow() {
 
 #[test]
 fn a_level_must_be_exceeded_for_long() {
-    let live = |tasks: fn(u64) -> u64| {
-        move |second: u64, _: &mut Model| at(second, 100_000, 100_000 - tasks(second)).build()
+    let confirmed = |seconds, live| {
+        let states = levels(seconds, live);
+        states.into_iter().find(|(_, state)| *state == "confirmed")
     };
-    let text = text("src/main.rs", 7);
-    assert_eq!(found(140, &text, live(|_| 5_001)), of(&["level"]));
-    assert_eq!(found(140, &text, live(|_| 5_000)), of(&[]));
-    assert_eq!(found(29, &text, live(|_| 10_000)), of(&[]), "not critical");
+    assert_eq!(confirmed(140, |_| 5_001), Some((120, "confirmed")));
+    assert_eq!(confirmed(140, |_| 5_000), None);
+    assert_eq!(confirmed(29, |_| 10_000), None, "not critical");
     assert_eq!(
-        found(20, &text, live(|_| 10_001)),
-        of(&["level"]),
+        confirmed(20, |_| 10_001),
+        Some((15, "confirmed")),
         "critical"
     );
 }

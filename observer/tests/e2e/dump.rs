@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Observer, Target, eventually, require, semaphores};
+use crate::harness::{Observer, Target, eventually, require, semaphores, shows_live};
 
 /// Runs `observer dump` with these arguments.
 fn run(arguments: &[&str]) -> Output {
@@ -303,15 +303,41 @@ fn a_finding_has_a_dump_beside_it() {
     let _observer = Observer::start(&["--stuck-after", "1s", "--on-finding", &path]);
     target.command("lock");
     target.command("wait 5");
+    let dump = dump_in(folder.path());
+    let waiting = groups(&dump, "mutex");
+    assert_eq!(waiting[0]["count"], 5);
+    assert!(programs::names_the_lock(waiting[0]), "{:#}", waiting[0]);
+}
+
+#[test]
+fn two_thousand_tasks_at_once_are_dumped() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().display().to_string();
+    let mut target = Target::start(&[]);
+    let observer = Observer::start(&["--on-finding", &path]);
+    target.command("spawn 1 1400");
+    shows_live(&observer, &mut target);
+    let findings = observer.get("/findings").expect("an answer");
+    assert_eq!(findings.trim(), "[]", "fewer are nothing yet");
+    target.command("spawn 1 600");
+    let dump = dump_in(folder.path());
+    let count: u64 = dump["groups"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|group| group["count"].as_u64())
+        .sum();
+    assert!(count >= 2_000, "{count} tasks");
+}
+
+/// The dump that the observer leaves beside a finding in this folder.
+fn dump_in(folder: &Path) -> Value {
     let (dump, _) = eventually("a dump of the finding", || {
-        let files = std::fs::read_dir(folder.path()).expect("a folder");
+        let files = std::fs::read_dir(folder).expect("a folder");
         let names = files.map(|file| file.expect("an entry").path());
         let is_dump = |path: &std::path::PathBuf| path.to_string_lossy().ends_with(".dump.json");
         names.filter(is_dump).last().ok_or("none yet".to_owned())
     });
     let text = std::fs::read_to_string(dump).expect("readable");
-    let dump: Value = serde_json::from_str(&text).expect("JSON");
-    let waiting = groups(&dump, "mutex");
-    assert_eq!(waiting[0]["count"], 5);
-    assert!(programs::names_the_lock(waiting[0]), "{:#}", waiting[0]);
+    serde_json::from_str(&text).expect("JSON")
 }

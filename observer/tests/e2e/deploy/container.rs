@@ -66,6 +66,20 @@ impl Container {
         unsafe { libc::kill(pid, libc::SIGKILL) };
     }
 
+    /// Runs a command in the container, as `kubectl exec` has it run; returns what it printed.
+    ///
+    /// # Panics
+    ///
+    /// If the command fails.
+    pub fn execute(&self, command: &[&str]) -> String {
+        let mut runc = self.runc();
+        let output = runc.args(["exec", &self.id]).args(command).output();
+        let output = output.expect("runc starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{command:?}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
     /// The observer's process id on this machine.
     pub fn pid(&self) -> u32 {
         let text = std::fs::read_to_string(self.folder.path().join("pid")).expect("a pid");

@@ -16,6 +16,7 @@ mod recorded;
 mod rights;
 mod seccomp;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::harness::{Target, shows_live};
@@ -41,6 +42,47 @@ fn answers_the_probes_that_the_kubelet_sends() {
             assert!(answer.is_ok(), "{overlay}: {kind}: {answer:?}");
         }
     }
+}
+
+#[test]
+fn the_commands_of_the_runbooks_work_in_its_container() {
+    let commands = commands_of_the_runbooks();
+    for word in ["list", "dump", "doctor"] {
+        let asks = |command: &String| command.starts_with(&format!("/observer {word}"));
+        assert!(commands.iter().any(asks), "{word}: {commands:?}");
+    }
+    let mut target = Target::start(&[]);
+    target.command("spawn 1 17");
+    let (site, pid) = (target.site_with(17.0), target.pid().to_string());
+    let container = Container::start(&Pod::of(&overlay("small")));
+    for command in &commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        let words: Vec<&str> = words
+            .iter()
+            .map(|word| if *word == "PID" { &pid } else { *word })
+            .collect();
+        let printed = container.execute(&words);
+        match words[1] {
+            "list" => assert!(printed.contains(&pid), "{printed}"),
+            "dump" => assert!(printed.contains(&site), "{site} expected: {printed}"),
+            _ => {}
+        }
+    }
+}
+
+/// What the runbooks have run in the observer's container.
+fn commands_of_the_runbooks() -> BTreeSet<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/runbooks");
+    let files = std::fs::read_dir(folder).expect("the runbooks");
+    let texts = files.map(|file| std::fs::read_to_string(file.expect("an entry").path()).unwrap());
+    let texts: Vec<String> = texts.collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let commands = lines.filter_map(|line| line.split_once(" exec $POD -- "));
+    let without_comment =
+        |command: &str| command.split('#').next().map(str::trim).map(str::to_owned);
+    commands
+        .filter_map(|(_, command)| without_comment(command))
+        .collect()
 }
 
 #[test]
