@@ -22,7 +22,8 @@ impl<const N: usize> Default for Recent<N> {
 
 impl<const N: usize> Recent<N> {
     /// Takes the counts at a time, which must not be before the last one; by how much they rose
-    /// over the window. What was there at the first look is a baseline.
+    /// over the window; the counts at its beginning, between two samples, by a straight line. What
+    /// was there at the first look is a baseline.
     pub(super) fn push(&mut self, now_ns: u64, counts: [u64; N], window_ns: u64) -> [u64; N] {
         let start_ns = now_ns.saturating_sub(window_ns);
         let length = self.samples.len();
@@ -34,8 +35,23 @@ impl<const N: usize> Recent<N> {
         while self.samples.len() > 2 && self.samples[1].0 <= start_ns {
             self.samples.pop_front();
         }
-        let first = self.samples[0].1;
-        std::array::from_fn(|count| counts[count].saturating_sub(first[count]))
+        let before = self.at(start_ns);
+        std::array::from_fn(|count| counts[count].saturating_sub(before[count]))
+    }
+
+    /// The counts at a time between the first two samples.
+    fn at(&self, at_ns: u64) -> [u64; N] {
+        let (first_ns, first) = self.samples[0];
+        let Some(&(second_ns, second)) = self.samples.get(1) else {
+            return first;
+        };
+        if at_ns <= first_ns || second_ns <= first_ns {
+            return first;
+        }
+        let span = u128::from(second_ns - first_ns);
+        let done = u128::from(at_ns.min(second_ns) - first_ns);
+        let rise = |count: usize| u128::from(second[count].saturating_sub(first[count]));
+        std::array::from_fn(|count| first[count] + (rise(count) * done / span) as u64)
     }
 
     /// A whole window was seen.
@@ -57,6 +73,14 @@ mod tests {
         assert_eq!(recent.push(110, [9], 10), [2]);
         assert!(recent.is_whole(110, 10));
         assert_eq!(recent.push(112, [9], 10), [0]);
+    }
+
+    #[test]
+    fn between_two_samples_counts_rise_in_a_straight_line() {
+        let mut recent = Recent::default();
+        recent.push(100, [0, 40], 10);
+        assert_eq!(recent.push(108, [8, 80], 10), [8, 40]);
+        assert_eq!(recent.push(114, [20, 80], 10), [16, 20], "since 104");
     }
 
     #[test]

@@ -23,20 +23,19 @@
 //! process only when a storm of it has begun (`pipeline/storms.rs`), so a storm names no function
 //! in its first moments, and one that is a single burst names none at all.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use super::detectors::Detect;
 use super::finding::Draft;
+use super::recent::Recent;
 use super::{Detection, Detector, Life, Settings, Severity, State};
 use crate::model::{Process, Site};
 use observer_ebpf_abi::DEEP_STACK_BYTES;
 
 /// Growths per spawned task that work explains.
 const GROWTHS_PER_TASK: u64 = 3;
-/// Samples of a window; more are thinned out.
-const SAMPLES: u64 = 16;
 
 /// Functions that a finding names.
 const MAX_FUNCTIONS: usize = 5;
@@ -57,9 +56,9 @@ pub(super) struct Storms {
     sites: BTreeMap<(Life, usize), Watch>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-struct Sample {
-    at_ns: u64,
+/// What a site did in a window.
+#[derive(Clone, Copy, Debug)]
+struct Window {
     growths: u64,
     deep_growths: u64,
     spawned: u64,
@@ -67,8 +66,8 @@ struct Sample {
 
 #[derive(Debug, Default)]
 struct Watch {
-    /// Oldest first; reaches back a little further than the window.
-    samples: VecDeque<Sample>,
+    /// `None` before the first look.
+    recent: Option<Recent<3>>,
     begun: u64,
     active: Option<Active>,
 }
@@ -89,6 +88,7 @@ impl Storms {
         }
     }
 }
+
 impl Detect for Storms {
     fn retain(&mut self, alive: &dyn Fn(Life) -> bool) {
         self.sites.retain(|(life, _), _| alive(*life));
@@ -116,69 +116,27 @@ impl Detect for Storms {
 
 impl Watch {
     /// Takes the site's counts and says what happened in the window.
-    fn look(&mut self, now_ns: u64, site: &Site, settings: &Settings) -> Sample {
+    fn look(&mut self, now_ns: u64, site: &Site, settings: &Settings) -> Window {
         let window_ns = settings.storm_window_ns;
         let observed = site.observed();
-        if self.samples.is_empty() {
+        let recent = self.recent.get_or_insert_with(|| {
             // Observed counts start at zero; before this look there was nothing.
-            let at_ns = now_ns.saturating_sub(window_ns);
-            self.samples.push_back(Sample {
-                at_ns,
-                ..Sample::default()
-            });
-        }
-        let now = Sample {
-            at_ns: now_ns,
-            growths: observed.growths,
-            deep_growths: observed.deep_growths,
-            spawned: observed.spawned,
-        };
-        self.push(now, window_ns);
-        let before = self.before(now_ns.saturating_sub(window_ns));
-        let window = Sample {
-            at_ns: now_ns,
-            growths: now.growths - before.growths,
-            deep_growths: now.deep_growths - before.deep_growths,
-            spawned: now.spawned - before.spawned,
+            let mut recent = Recent::default();
+            recent.push(now_ns.saturating_sub(window_ns), [0; 3], window_ns);
+            recent
+        });
+        let counts = [observed.growths, observed.deep_growths, observed.spawned];
+        let [growths, deep_growths, spawned] = recent.push(now_ns, counts, window_ns);
+        let window = Window {
+            growths,
+            deep_growths,
+            spawned,
         };
         self.judge(now_ns, &window, site, settings);
         window
     }
 
-    fn push(&mut self, sample: Sample, window_ns: u64) {
-        let count = self.samples.len();
-        let too_close =
-            count >= 2 && sample.at_ns - self.samples[count - 2].at_ns < window_ns / SAMPLES;
-        if too_close {
-            self.samples.pop_back();
-        }
-        self.samples.push_back(sample);
-        let start_ns = sample.at_ns.saturating_sub(window_ns);
-        while self.samples.len() > 2 && self.samples[1].at_ns <= start_ns {
-            self.samples.pop_front();
-        }
-    }
-
-    /// The counts at a time between two samples, by a straight line.
-    fn before(&self, at_ns: u64) -> Sample {
-        let (first, second) = (self.samples[0], self.samples[1]);
-        if at_ns <= first.at_ns || second.at_ns <= first.at_ns {
-            return first;
-        }
-        let part = |from: u64, to: u64| {
-            let span = u128::from(second.at_ns - first.at_ns);
-            let done = u128::from(at_ns.min(second.at_ns) - first.at_ns);
-            from + (u128::from(to - from) * done / span) as u64
-        };
-        Sample {
-            at_ns,
-            growths: part(first.growths, second.growths),
-            deep_growths: part(first.deep_growths, second.deep_growths),
-            spawned: part(first.spawned, second.spawned),
-        }
-    }
-
-    fn judge(&mut self, now_ns: u64, window: &Sample, site: &Site, settings: &Settings) {
+    fn judge(&mut self, now_ns: u64, window: &Window, site: &Site, settings: &Settings) {
         if let Some(active) = &mut self.active {
             active.worst = active.worst.max(window.growths);
             if window.growths > settings.storm_growths / 2 {
@@ -197,7 +155,7 @@ impl Watch {
     }
 }
 
-fn is_storm(window: &Sample, site: &Site, settings: &Settings) -> bool {
+fn is_storm(window: &Window, site: &Site, settings: &Settings) -> bool {
     let repeated = window.growths > window.spawned.saturating_mul(GROWTHS_PER_TASK);
     let deep = window.deep_growths > 0 || is_deep(site);
     window.growths > settings.storm_growths && (repeated || deep)
@@ -209,7 +167,7 @@ fn is_deep(site: &Site) -> bool {
     live > 0 && site.stack_bytes() / live > DEEP_STACK_BYTES
 }
 
-fn draft(now_ns: u64, process: &Process, index: usize, active: &Active, window: Sample) -> Draft {
+fn draft(now_ns: u64, process: &Process, index: usize, active: &Active, window: Window) -> Draft {
     let site = &process.sites()[index];
     let mut functions = process.growing_functions(index);
     functions.truncate(MAX_FUNCTIONS);

@@ -46,7 +46,9 @@ impl Program {
         self.model.observe(now, &snapshot);
         let detection = self.detectors.look(now, 0, &self.model);
         let storm = detection.storms.get(&(ID, 0)).copied().unwrap_or_default();
-        assert_eq!(storm.active, !detection.findings.is_empty());
+        let mut findings = detection.findings.iter();
+        let is_found = findings.any(|finding| finding.detector == Detector::Storm);
+        assert_eq!(storm.active, is_found);
         storm
     }
 }
@@ -125,28 +127,6 @@ fn a_storm_that_pauses_for_less_than_a_window_is_one() {
         program.tell([10, 0, growths, 0]);
     }
     assert_eq!(program.tell([10, 0, growths, 0]).begun, 1);
-}
-
-#[test]
-fn a_long_window_is_kept_in_few_samples() {
-    let settings = Settings {
-        storm_window_ns: 600 * SECOND,
-        ..Settings::default()
-    };
-    let mut watch = Watch::default();
-    let mut model = model();
-    model.observe(2 * SECOND, &Builder::new().ledger(1, [1, 0, 1, 0]).build());
-    learn(&mut model, 1, &text("src/main.rs", 7));
-    model.settle(2 * SECOND);
-    let process = model.processes().next().expect("a process is watched");
-    for step in 0..5_000 {
-        watch.look(SECOND + step * STEP, &process.sites()[0], &settings);
-    }
-    assert!(
-        watch.samples.len() <= 2 * SAMPLES as usize + 2,
-        "{}",
-        watch.samples.len()
-    );
 }
 
 #[test]
