@@ -6,6 +6,7 @@
 use anyhow::{Context, Result, anyhow};
 use serde_json::Value;
 use std::path::PathBuf;
+use std::thread::{self, ScopedJoinHandle};
 
 use super::Options;
 use super::outcome::{Counts, Verdict};
@@ -13,7 +14,7 @@ use super::prepare::{Prepared, Programs, missing_programs};
 use super::{deploy, sanitize, vm};
 use crate::build::OBJECT_VARIABLE;
 use crate::command::Invocation;
-use crate::runner::{self, Show};
+use crate::runner::{self, Finished, Show};
 use crate::stress;
 use crate::toolchain;
 use crate::workspace::Workspace;
@@ -58,9 +59,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// `cargo test` on the plain members; the runtime's again with its features, and in release, because some
-    /// mistakes around a context switch exist only in optimised code, and what a disarmed probe is
-    /// in machine code.
+    /// `cargo test` on the plain members, the runtime's with all its features; and the runtime's with
+    /// its default ones in release, because some mistakes around a context switch exist only in
+    /// optimised code, and what a disarmed probe is in machine code.
     pub fn unit(&self) -> Result<Verdict> {
         let release = [
             "test",
@@ -74,9 +75,20 @@ impl<'a> Run<'a> {
             "--bins",
             "--tests",
         ];
-        let plain = self
-            .cargo(&["test", "--no-fail-fast", "--"])
-            .args(&self.options.arguments);
+        let plain = [
+            "test",
+            "--no-fail-fast",
+            "--package",
+            "observer",
+            "--package",
+            "observer-ebpf-abi",
+            "--package",
+            "runtime-abi",
+            "--package",
+            "xtask",
+            "--",
+        ];
+        let plain = self.cargo(&plain).args(&self.options.arguments);
         let featured = [
             "test",
             "--no-fail-fast",
@@ -143,19 +155,23 @@ impl<'a> Run<'a> {
                 .folder(&self.workspace.root);
             self.with_test_arguments(call)
         };
-        self.all(&[
-            (
-                "miri-abi",
-                call(&[
-                    "--package",
-                    "runtime-abi",
-                    "--package",
-                    "observer-ebpf-abi",
-                    "--lib",
-                ]),
-            ),
-            ("miri-runtime", call(&["--package", "runtime", "--lib"])),
-        ])
+        let contracts = ["runtime-abi", "observer-ebpf-abi"];
+        let contracts = contracts.map(|name| ["--package", name]).concat();
+        let contracts = call(&[contracts.as_slice(), &["--lib"]].concat());
+        let runtime = call(&["--package", "runtime", "--lib"]);
+        if !self.options.arguments.is_empty() {
+            return self.all(&[("miri-abi", contracts), ("miri-runtime", runtime)]);
+        }
+        // Miri runs one test at a time, so each processor gets its share of them.
+        let list = runtime.clone().arg("--list");
+        let list = runner::run_checked(self.workspace, "miri-list", &list)?;
+        let mut calls = vec![("miri-abi".to_owned(), contracts)];
+        for (share, names) in shares(&list.stdout, processors()).iter().enumerate() {
+            let names = names.iter().copied();
+            let call = runtime.clone().arg("--exact").args(names);
+            calls.push((format!("miri-runtime-{share}"), call));
+        }
+        self.all_at_once(&calls)
     }
 
     /// A fixed number of random programs; others at every run.
@@ -376,19 +392,56 @@ impl<'a> Run<'a> {
 
     /// Runs the calls one after another, all of them whatever happens, and sums their tests.
     fn all(&self, calls: &[(&str, Invocation)]) -> Result<Verdict> {
-        let mut counts = Counts::default();
-        let mut success = true;
-        for (log, call) in calls {
-            let finished = runner::run(self.workspace, log, call, Show::Lines)?;
-            success &= finished.status.success();
-            counts.add(Counts::parse(&finished.stdout));
-        }
-        Ok(if success {
-            Verdict::Passed(counts)
-        } else {
-            Verdict::Failed(counts)
-        })
+        let finished = calls.iter().map(|(log, call)| self.call(log, call));
+        Ok(verdict(finished.collect::<Result<Vec<_>>>()?))
     }
+
+    /// Runs the calls at the same time, and sums their tests.
+    fn all_at_once(&self, calls: &[(String, Invocation)]) -> Result<Verdict> {
+        let finished = thread::scope(|scope| {
+            let start = |(log, call)| scope.spawn(move || self.call(log, call));
+            let running: Vec<_> = calls.iter().map(|(log, call)| start((log, call))).collect();
+            let join = |thread: ScopedJoinHandle<'_, Result<Finished>>| {
+                let ended = thread.join();
+                ended.unwrap_or_else(|_| Err(anyhow!("the thread of a child panicked")))
+            };
+            running.into_iter().map(join).collect::<Result<Vec<_>>>()
+        });
+        Ok(verdict(finished?))
+    }
+
+    fn call(&self, log: &str, call: &Invocation) -> Result<Finished> {
+        runner::run(self.workspace, log, call, Show::Lines)
+    }
+}
+
+/// What came of calls, by their exit and what their tests said.
+fn verdict(finished: Vec<Finished>) -> Verdict {
+    let mut counts = Counts::default();
+    for finished in &finished {
+        counts.add(Counts::parse(&finished.stdout));
+    }
+    if finished.iter().all(|finished| finished.status.success()) {
+        Verdict::Passed(counts)
+    } else {
+        Verdict::Failed(counts)
+    }
+}
+
+/// The tests of a program's own list, dealt out.
+fn shares(list: &str, count: usize) -> Vec<Vec<&str>> {
+    let names = list.lines().filter_map(|line| line.strip_suffix(": test"));
+    let mut shares = vec![Vec::new(); count];
+    for (number, name) in names.enumerate() {
+        shares[number % count].push(name);
+    }
+    // Without a name, a test program would run all.
+    shares.retain(|names| !names.is_empty());
+    shares
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The executable of the integration test `name` among cargo's messages.
@@ -420,5 +473,16 @@ mod tests {
             Some(PathBuf::from("/t/kernel"))
         );
         assert_eq!(test_program(messages, "unit"), None);
+    }
+
+    #[test]
+    fn tests_are_dealt_out_and_none_is_left_over() {
+        let list = "sync::a: test\nsync::b: test\nchan::c: test\n\n3 tests, 0 benchmarks\n";
+        assert_eq!(
+            shares(list, 2),
+            [vec!["sync::a", "chan::c"], vec!["sync::b"]]
+        );
+        assert_eq!(shares(list, 5).len(), 3);
+        assert!(shares("0 tests\n", 2).is_empty());
     }
 }

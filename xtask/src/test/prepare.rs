@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::Layer;
 use crate::build;
+use crate::dist;
 use crate::packages;
 use crate::privilege::Privilege;
 use crate::runner;
@@ -34,7 +35,7 @@ pub struct Prepared {
 
 /// The programs that the end-to-end tests start.
 pub struct Programs {
-    /// The observer with the kernel programs inside.
+    /// The observer with the kernel programs inside: the shipped one if that is built anyway.
     pub observer: PathBuf,
     /// The folder of the runtime's examples.
     pub examples: PathBuf,
@@ -65,7 +66,9 @@ impl Prepared {
         let starts_programs = |layer: &Layer| can_run(layer) && *layer != Layer::Kernel;
         let programs = match &object {
             Ok(object) if layers.iter().any(starts_programs) => {
-                as_reason(programs(workspace, object))
+                let is_shipped = layers.contains(&Layer::Deploy);
+                let observer = || observer(workspace, options, object, is_shipped);
+                as_reason(observer().and_then(|observer| programs(workspace, observer)))
             }
             Ok(_) => Err(UNNEEDED.to_owned()),
             Err(reason) => Err(reason.clone()),
@@ -104,9 +107,22 @@ fn kernel_object(workspace: &Workspace, options: &setup::Options) -> Result<Path
     build::kernel_object(workspace, &setup::kernel_tools(workspace, options)?)
 }
 
-fn programs(workspace: &Workspace, object: &Path) -> Result<Programs> {
+/// One observer for all layers: where the shipped one is tested, it is what the others start too.
+fn observer(
+    workspace: &Workspace,
+    options: &setup::Options,
+    object: &Path,
+    is_shipped: bool,
+) -> Result<PathBuf> {
+    if is_shipped && dist::have_target(workspace, options).is_ok() {
+        return dist::observer(workspace, object);
+    }
+    build::observer_with(workspace, object)
+}
+
+fn programs(workspace: &Workspace, observer: PathBuf) -> Result<Programs> {
     Ok(Programs {
-        observer: build::observer_with(workspace, object)?,
+        observer,
         examples: build::examples(workspace, &["demo", "target", "gallery", "http"])?,
         static_target: build::static_target(workspace)?,
     })
