@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::{Gallery, Observer, eventually, require};
+use crate::harness::{Gallery, Observer, eventually, eventually_within, require};
 
 /// What the contract promises for each.
 const BOUND: Duration = Duration::from_secs(60);
@@ -173,5 +173,30 @@ fn nothing_is_said_of_the_repaired_programs() {
     assert!(
         running.iter_mut().all(Gallery::is_running),
         "some have ended"
+    );
+}
+
+#[test]
+#[ignore = "a leak is sure only after six minutes"]
+fn a_leak_is_confirmed_at_the_default_thresholds() {
+    let observer = observer();
+    let rows = rows();
+    let row = rows.iter().find(|row| row.name == "ignored_cancellation");
+    let row = row.expect("it is in the gallery");
+    let (guilty, repaired) = (run(row, &[]), run(row, &["--repaired"]));
+    let (finding, took) = eventually_within(Duration::from_secs(900), "it is confirmed", || {
+        let findings = findings(&observer);
+        let of = |pid: u32| findings.get(&u64::from(pid)).map_or(&[][..], Vec::as_slice);
+        assert_eq!(of(repaired.pid()), &[] as &[Value]);
+        let is_sure =
+            |finding: &&Value| finding["detector"] == "leak" && finding["state"] == "confirmed";
+        let found = of(guilty.pid()).iter().find(is_sure).cloned();
+        found.ok_or_else(|| format!("{:?}", of(guilty.pid())))
+    });
+    println!("confirmed after {took:.1?}: {}", finding["summary"]);
+    assert_eq!(finding["severity"], "p1");
+    assert_eq!(
+        finding["site"],
+        site(&observer, row, guilty.pid()).expect("its site")
     );
 }

@@ -29,4 +29,4 @@ pub use refusal::{WITHOUT_RIGHTS, says_one_line};
 pub use target::Target;
 pub use tmux::Tmux;
 pub use trace::Trace;
-pub use wait::{best_of, eventually};
+pub use wait::{best_of, eventually, eventually_within};

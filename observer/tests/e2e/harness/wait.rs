@@ -10,12 +10,25 @@ const HANG_GUARD: Duration = Duration::from_secs(60);
 /// # Panics
 ///
 /// If the state has not come after the hang guard; the message has the last reason.
-pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Result<T, String>) -> (T, Duration) {
+pub fn eventually<T>(what: &str, ask: impl FnMut() -> Result<T, String>) -> (T, Duration) {
+    eventually_within(HANG_GUARD, what, ask)
+}
+
+/// As [`eventually`], of what takes its time by design.
+///
+/// # Panics
+///
+/// If the state has not come after `guard`.
+pub fn eventually_within<T>(
+    guard: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> Result<T, String>,
+) -> (T, Duration) {
     let start = Instant::now();
     loop {
         match ask() {
             Ok(answer) => return (answer, start.elapsed()),
-            Err(reason) if start.elapsed() > HANG_GUARD => {
+            Err(reason) if start.elapsed() > guard => {
                 panic!("never came: {what}: {reason}")
             }
             Err(_) => std::thread::sleep(Duration::from_millis(20)),
