@@ -2,6 +2,7 @@
 
 mod blocking;
 mod close_watch;
+mod drain;
 mod global_queue;
 pub(crate) mod handle;
 pub(crate) mod handoff;

@@ -15,6 +15,7 @@ use crate::primitive::{
 };
 use crate::sched::{
     close_watch::CloseWatch,
+    drain::Drain,
     global_queue::GlobalQueue,
     idle::Idle,
     processor::Processor,
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     pub(super) close_watch: CloseWatch,
     /// There is a monitor: not under Miri and loom, nor in the child of a fork.
     has_monitor: AtomicBool,
+    /// Who waits for the last task.
+    pub(super) drain: Drain,
     pub(crate) simulation: Simulation,
     /// What tasks wait for outside of the process. Kept from run to run, with what is registered.
     pub(crate) poller: Poller,
@@ -123,6 +126,7 @@ impl Shared {
             released: AtomicUsize::new(0),
             close_watch: CloseWatch::new(),
             has_monitor: AtomicBool::new(false),
+            drain: Drain::new(),
             simulation: Simulation::off(),
             poller: Poller::new(),
         }
@@ -352,6 +356,7 @@ impl Workplace for Shared {
     }
 
     fn park_until(&self, worker: usize, deadline_ns: u64) -> bool {
+        self.tell_if_empty();
         let wait_ns = match deadline_ns {
             crate::time::NEVER => None,
             _ if self.simulation.is_on() && self.released.load(Ordering::Relaxed) == 0 => {
