@@ -94,6 +94,8 @@
 // Under loom and Miri threads stand in for switched stacks; what only those need is unused there.
 #![cfg_attr(any(loom, miri, stand_in), allow(dead_code))]
 
+#[cfg(all(test, not(any(miri, loom, stand_in))))]
+mod budgets;
 mod builder;
 pub mod cancel;
 pub mod chan;
