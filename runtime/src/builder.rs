@@ -6,7 +6,7 @@ use std::{fmt, io, num::NonZero, panic::Location, time::Duration};
 
 use crate::cancel::Token;
 use crate::introspect::AllAsleep;
-use crate::sched::{handle::Handle, shared::Settings, shutdown, simulation};
+use crate::sched::{handle::Handle, shared::Settings, simulation};
 use crate::site::Site;
 use crate::stack;
 use crate::task::{self, JoinError};
@@ -321,7 +321,7 @@ impl Builder {
                 let main = move || told.run(main);
                 let result = handle.spawn_at(root, location, main).join();
                 token.cancel();
-                shutdown::wait_until_empty(running.shared(), period);
+                running.shared().wait_until_empty(period);
                 result
             }
         };

@@ -77,7 +77,7 @@
 //! Stacks begin small and grow in place up to their limit ([`Builder::stack_limit`],
 //! [`task::Builder::stack_limit`]). Beyond it the process ends with a message that names the
 //! task and its site, as a thread's overflow does. Code that cannot grow a stack where it runs,
-//! such as `posix_spawn`, goes through [`with_stack`].
+//! such as `posix_spawn`, goes through [`with_stack`]; [`process`] does.
 //!
 //! # Features
 //!
@@ -94,10 +94,13 @@
 // Under loom and Miri threads stand in for switched stacks; what only those need is unused there.
 #![cfg_attr(any(loom, miri, stand_in), allow(dead_code))]
 
+#[cfg(all(test, not(any(miri, loom, stand_in))))]
+mod budgets;
 mod builder;
 pub mod cancel;
 pub mod chan;
 mod context;
+pub mod fs;
 pub mod future;
 pub mod introspect;
 mod ledger;
@@ -108,6 +111,7 @@ mod netpoll;
 pub mod pool;
 mod primitive;
 mod probe;
+pub mod process;
 #[cfg(all(test, shuttle))]
 mod programs;
 mod sched;

@@ -5,6 +5,8 @@
 //! model-checked and the one that runs are the same source. What lives in a `static` and so
 //! outlives a loom model takes [`static_atomic`] and [`static_sync`], which are always `std`.
 //!
+//! In the crate's own tests the atomics count what they do (`primitive/counted.rs`).
+//!
 //! Loom explores every schedule of a protocol, shuttle random ones of whole programs. Shuttle's
 //! threads take turns on one thread of the system, so no lock of `static_sync` may be held
 //! across anything else of this file: whoever came next would wait for ever.
@@ -16,16 +18,44 @@ pub(crate) use self::random::*;
 #[cfg(not(loom))]
 pub(crate) use self::real::*;
 
+#[cfg(all(test, not(any(loom, miri))))]
+pub(crate) mod counted;
+
+#[cfg(all(test, not(any(loom, miri))))]
+use self::counted as chosen;
+#[cfg(not(all(test, not(any(loom, miri)))))]
+use self::plain as chosen;
+
+/// The standard library's.
+mod plain {
+    #[allow(
+        unused_imports,
+        reason = "the facade is wider than one configuration's use"
+    )]
+    pub(crate) use std::sync::{
+        Mutex,
+        atomic::{
+            AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
+            Ordering, fence,
+        },
+    };
+}
+
 /// Atomics of statics: never modelled.
 pub(crate) mod static_atomic {
     #[allow(
         unused_imports,
         reason = "the facade is wider than one configuration's use"
     )]
-    pub(crate) use std::sync::atomic::{
+    pub(crate) use super::chosen::{
         AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
-        compiler_fence, fence,
+        fence,
     };
+    #[allow(
+        unused_imports,
+        reason = "the facade is wider than one configuration's use"
+    )]
+    pub(crate) use std::sync::atomic::compiler_fence;
 }
 
 /// Locks of statics: never modelled.
@@ -34,7 +64,12 @@ pub(crate) mod static_sync {
         unused_imports,
         reason = "the facade is wider than one configuration's use"
     )]
-    pub(crate) use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, OnceLock, RwLock, Weak};
+    pub(crate) use super::chosen::Mutex;
+    #[allow(
+        unused_imports,
+        reason = "the facade is wider than one configuration's use"
+    )]
+    pub(crate) use std::sync::{Arc, Condvar, MutexGuard, Once, OnceLock, RwLock, Weak};
 }
 
 #[cfg(not(loom))]
@@ -43,24 +78,15 @@ mod real {
         unused_imports,
         reason = "the facade is wider than one configuration's use"
     )]
-    pub(crate) use std::{
-        hint::spin_loop,
-        sync::{Arc, Condvar, Mutex, MutexGuard},
-        thread, thread_local,
-    };
+    pub(crate) use std::{hint::spin_loop, thread, thread_local};
 
     pub(crate) use super::cell::UnsafeCell;
-
-    pub(crate) mod atomic {
-        #[allow(
-            unused_imports,
-            reason = "the facade is wider than one configuration's use"
-        )]
-        pub(crate) use std::sync::atomic::{
-            AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize,
-            Ordering, fence,
-        };
-    }
+    pub(crate) use super::static_atomic as atomic;
+    #[allow(
+        unused_imports,
+        reason = "the facade is wider than one configuration's use"
+    )]
+    pub(crate) use super::static_sync::{Arc, Condvar, Mutex, MutexGuard};
 }
 
 #[cfg(any(not(loom), shuttle))]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use runtime::net::{TcpListener, TcpStream};
-use runtime::{Builder, Reason, TaskId, cancel, chan, spawn, task, yield_now};
+use runtime::{Builder, Reason, TaskId, blocking, cancel, chan, spawn, task, yield_now};
 
 /// Longer than any test.
 const LONG: Duration = Duration::from_secs(3600);
@@ -105,6 +105,39 @@ fn what_does_not_end_is_reported_by_site_and_another_runtime_goes_on() {
     );
     release.send(()).unwrap();
     assert_eq!(other.join().unwrap(), (true, false));
+}
+
+/// The last task's worker has been replaced while it computed: it ends with its task.
+#[test]
+fn the_end_of_a_hog_is_noticed_where_a_spare_worker_has_its_place() {
+    let finished = Builder::new().workers(1).grace(LONG).try_run(|| {
+        let token = cancel::current();
+        spawn(move || {
+            let ran = Arc::new(AtomicUsize::new(0));
+            let counted = Counted(Arc::clone(&ran));
+            spawn(move || drop(counted));
+            while ran.load(Ordering::Acquire) == 0 || !token.is_cancelled() {
+                std::hint::spin_loop();
+            }
+        });
+    });
+    assert!(finished.unwrap().leftover.is_empty());
+}
+
+#[test]
+fn the_end_of_a_pinned_task_and_of_a_blocking_call_is_noticed() {
+    for workers in [1, 2] {
+        let finished = Builder::new().workers(workers).grace(LONG).try_run(|| {
+            task::spawn_pinned(|| cancel::current().wait());
+            let (token, (told, stopped)) = (cancel::current(), std::sync::mpsc::channel());
+            spawn(move || {
+                token.wait();
+                told.send(()).unwrap();
+            });
+            spawn(move || blocking(|| stopped.recv().unwrap()));
+        });
+        assert!(finished.unwrap().leftover.is_empty());
+    }
 }
 
 #[test]

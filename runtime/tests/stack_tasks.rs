@@ -1,62 +1,19 @@
 //! Stacks of tasks that grow, under everything that could tear at them: other workers, child
 //! processes, system calls, signal handlers, limits.
 
+mod stacks;
+
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 use std::io::Read;
 use std::mem::MaybeUninit;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use runtime::{Builder, Reason, Runtime, TaskId, spawn, task, with_stack, yield_now};
-
-/// Set in the environment of a test's child process.
-const IN_CHILD: &str = "RUNTIME_TEST_CHILD";
-
-/// Uses at least `bytes` of stack and then calls `f`; counts its frames on the way back.
-#[inline(never)]
-fn descend(bytes: usize, f: &mut dyn FnMut()) -> usize {
-    let mut frame = [1u8; 128];
-    black_box(&mut frame);
-    let below = if bytes > frame.len() {
-        descend(bytes - frame.len(), f)
-    } else {
-        f();
-        0
-    };
-    below
-        + black_box(&frame)
-            .iter()
-            .map(|byte| usize::from(*byte))
-            .sum::<usize>()
-}
-
-#[inline(never)]
-#[allow(unconditional_recursion, reason = "what is tested")]
-fn recurse_for_ever(depth: usize) -> usize {
-    let frame = [depth; 64];
-    recurse_for_ever(black_box(&frame)[1] + 1) + black_box(&frame)[2]
-}
-
-/// Runs `child` in a process of its own: the test of this name, alone.
-fn in_child(test: &str, child: impl FnOnce()) -> Output {
-    if std::env::var_os(IN_CHILD).is_some() {
-        child();
-        std::process::exit(0);
-    }
-    Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
-        .env(IN_CHILD, "1")
-        .env("RUST_BACKTRACE", "0")
-        .output()
-        .unwrap()
-}
-
-fn errors(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use stacks::{assert_success, descend, errors, in_child, recurse_for_ever, resident_bytes};
 
 #[test]
 fn tasks_held_at_depth_keep_every_frame_while_others_run() {
@@ -234,12 +191,7 @@ fn handlers_of_other_signals_are_moved_to_the_alternate_stack() {
             }
         });
     });
-    assert!(
-        output.status.success(),
-        "{:?} {}",
-        output.status,
-        errors(&output)
-    );
+    assert_success(&output);
 }
 
 #[test]
@@ -258,12 +210,7 @@ fn parked_tasks_of_a_fixed_runtime_are_deep_without_growing() {
             assert!(spawn(body).join().unwrap() >= 100 * 1024);
         });
     });
-    assert!(
-        output.status.success(),
-        "{:?} {}",
-        output.status,
-        errors(&output)
-    );
+    assert_success(&output);
 }
 
 #[test]
@@ -296,17 +243,7 @@ fn parked_tasks_cost_a_page_and_their_record_each() {
             tasks.into_iter().for_each(|task| task.join().unwrap());
         });
     });
-    assert!(
-        output.status.success(),
-        "{:?} {}",
-        output.status,
-        errors(&output)
-    );
-}
-
-fn resident_bytes() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap();
-    text.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4096
+    assert_success(&output);
 }
 
 /// Tasks that grow at once on every worker, and are all deep at the same time.

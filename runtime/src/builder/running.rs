@@ -28,6 +28,9 @@ impl Running {
         };
         let watched = WatchedRuntime::new(shared, settings);
         running.watch = Some(monitor::register(Arc::new(watched), settings.stall_period)?);
+        if monitor::is_running() {
+            shared.set_has_monitor();
+        }
         for index in 0..settings.workers {
             running.start_worker(index, &settings.thread_name)?;
         }

@@ -24,6 +24,10 @@
 //! and as woken in the line of the arm that it was woken for; in its other lines it is passed
 //! over.
 //!
+//! Budget (`budgets.rs`): a message that is there when it is asked for takes two turns of the lock. One
+//! to a task that waits takes three (the receiver's look in vain, the sender's, and the receiver's
+//! again) and what `unpark` and `park` cost. Neither makes a fence, nor reads the clock.
+//!
 //! Rejected: handing the message to the parked receiver directly (a wake-up less per
 //! message, but a stream of them is no longer taken in one go while the receiver runs); a
 //! ring with a stamp per place (lock-free, but the fence that the waiting side then needs

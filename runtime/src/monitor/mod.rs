@@ -1,13 +1,15 @@
 //! The monitor: one thread per process that looks after all its runtimes and tells observers.
 //!
 //! It sleeps 500 ms when there is nothing to do, 100 ms while a ledger probe is armed, and 10 ms
-//! only while some runtime has work waiting and all its workers busy. Nobody else ever fires a
+//! only while some runtime has work waiting and all its workers busy; others bring its next look
+//! forward without waking it (`alarm.rs`). Nobody else ever fires a
 //! ledger probe, so a worker never traps for being watched. It starts with the first runtime and
 //! lasts as long as the process: what was counted stays true when all runtimes have ended.
 //!
 //! | file | what |
 //! |---|---|
 //! | `watch.rs` | the runtimes it looks after |
+//! | `alarm.rs` | when it looks next |
 //! | `asleep.rs` | that no task will run again |
 //! | `reporter.rs` | what to tell in a tick, within its bounds (pure) |
 //! | `sites.rs`, `pools.rs`, `pairs.rs`, `names.rs` | what there is to tell of each kind |
@@ -20,6 +22,7 @@
 //! A child of a fork has no monitor, and its probes are disarmed for ever (`pthread_atfork`).
 //! Miri and loom have none either.
 
+mod alarm;
 mod asleep;
 mod dump;
 mod fire;
@@ -35,6 +38,7 @@ mod source;
 mod tests;
 mod watch;
 
+pub(crate) use alarm::Wisher;
 pub(crate) use watch::{Gauges, Rest, WatchId, Watched};
 
 use crate::introspect::Queues;
@@ -43,6 +47,7 @@ use crate::primitive::static_sync::{Arc, Mutex, Once, OnceLock};
 use crate::sys::clock::{duration_ns, monotonic_ns};
 use crate::sys::fork::on_fork_in_child;
 use crate::{pool, probe, stack};
+use alarm::Alarm;
 use asleep::Asleep;
 use dump::Dump;
 use reporter::{Hit, Reporter, Wanted};
@@ -50,7 +55,6 @@ use runtime_abi::MAX_HITS_PER_TICK;
 use source::{Process, Source};
 use std::io;
 use std::sync::PoisonError;
-use std::thread::Thread;
 use std::time::Duration;
 use watch::watches;
 
@@ -69,10 +73,14 @@ const UPKEEP_NS: u64 = 1_000_000_000;
 /// Stacks whose pages are given back in one upkeep, at most.
 const STACKS_PER_UPKEEP: usize = 1_024;
 
-static MONITOR: OnceLock<Thread> = OnceLock::new();
+/// How soon the monitor looks when a runtime begins to be watched closely: the first look only
+/// notes what there is, the next one, [`BUSY_NS`] later, compares.
+const FIRST_LOOK_NS: u64 = 5_000_000;
 
-/// Held while the monitor is started.
-static STARTING: Mutex<()> = Mutex::new(());
+static ALARM: OnceLock<Alarm> = OnceLock::new();
+
+/// Whether there is a monitor; held while it is started.
+static IS_STARTED: Mutex<bool> = Mutex::new(false);
 
 /// Starts to look after a runtime; starts the process's monitor if it is the first.
 ///
@@ -114,36 +122,68 @@ pub(crate) fn queues() -> Vec<Queues> {
 
 /// Makes the monitor look at once. Cheap; callable from anywhere but a signal handler.
 pub(crate) fn kick() {
-    if let Some(monitor) = MONITOR.get() {
-        monitor.unpark();
+    if let Some(alarm) = alarm() {
+        alarm.wish(0, None);
     }
 }
 
+/// Lets the monitor look within some milliseconds, unless the wish is taken back. Wakes nobody: one
+/// system call.
+pub(crate) fn look_soon(now_ns: u64, wisher: Wisher) {
+    if let Some(alarm) = alarm() {
+        alarm.wish(now_ns + FIRST_LOOK_NS, Some(wisher));
+    }
+}
+
+/// Takes the last [`look_soon`] back. If others wished, too, the monitor looks all the same.
+pub(crate) fn need_not_look(wisher: Wisher) {
+    if let Some(alarm) = alarm() {
+        alarm.take_back(wisher);
+    }
+}
+
+/// Whether there is a monitor that looks after runtimes: not in the child of a fork.
+pub(crate) fn is_running() -> bool {
+    alarm().is_some()
+}
+
+/// The child of a fork must leave its parent's alone.
+fn alarm() -> Option<&'static Alarm> {
+    ALARM.get().filter(|_| !probe::is_disarmed())
+}
+
 fn start_once() -> io::Result<()> {
-    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
-    if MONITOR.get().is_none() {
-        let monitor = start()?;
-        MONITOR.set(monitor).expect("one is started at a time");
+    let mut is_started = IS_STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_started {
+        start()?;
+        *is_started = true;
     }
     Ok(())
 }
 
-fn start() -> io::Result<Thread> {
+fn start() -> io::Result<()> {
     static FORK: Once = Once::new();
     probe::keep();
     FORK.call_once(|| on_fork_in_child(disarm));
     stall::publish_tick(monotonic_ns());
+    let alarm = match ALARM.get() {
+        Some(alarm) => alarm,
+        None => {
+            let alarm = Alarm::new()?;
+            ALARM.get_or_init(|| alarm)
+        }
+    };
     let thread = std::thread::Builder::new()
         .name("monitor".into())
         .stack_size(256 << 10);
-    Ok(thread.spawn(run)?.thread().clone())
+    thread.spawn(|| run(alarm)).map(drop)
 }
 
 extern "C" fn disarm() {
     probe::disarm();
 }
 
-fn run() {
+fn run(alarm: &Alarm) {
     // Without its monitor a process would lie to its observers: better none.
     let _abort = AbortOnPanic;
     let mut monitor = Monitor::default();
@@ -151,7 +191,7 @@ fn run() {
         let now_ns = monotonic_ns();
         let sleep_ns = monitor.look(now_ns);
         stall::publish_tick(now_ns + sleep_ns);
-        std::thread::park_timeout(Duration::from_nanos(sleep_ns));
+        alarm.sleep_until(monotonic_ns() + sleep_ns);
     }
 }
 

@@ -50,7 +50,8 @@
 //!
 //! Several tasks may wait for the same socket in the same direction; whatever happens wakes all of
 //! them. On a thread that runs no task the calls block the thread (and look for the end of a token
-//! every 20 ms). Names are resolved in [`blocking`](crate::blocking), where addresses are taken.
+//! every 20 ms). Names are resolved in [`blocking`](crate::blocking), where addresses are taken, and by
+//! [`lookup`].
 
 #[macro_use]
 mod handle;
@@ -74,8 +75,22 @@ pub use unix_stream::UnixStream;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// Makes addresses of a name, which may take as long as a network wants.
-fn resolve(name: impl ToSocketAddrs) -> std::io::Result<Vec<SocketAddr>> {
+/// The addresses of a name, with their port, in the order in which to try them. Asked of the
+/// system in [`blocking`](crate::blocking), which may take as long as a network wants and cannot be
+/// cancelled.
+///
+/// ```
+/// use runtime::{Runtime, net};
+///
+/// let addresses = Runtime::run(|| net::lookup("localhost:80"))?;
+/// assert!(addresses.iter().all(|address| address.port() == 80));
+/// # std::io::Result::Ok(())
+/// ```
+///
+/// # Errors
+///
+/// As [`ToSocketAddrs::to_socket_addrs`].
+pub fn lookup(name: impl ToSocketAddrs) -> std::io::Result<Vec<SocketAddr>> {
     crate::blocking(|| name.to_socket_addrs().map(Iterator::collect))
 }
 
@@ -85,7 +100,7 @@ fn first_that_works<R>(
     mut attempt: impl FnMut(SocketAddr) -> std::io::Result<R>,
 ) -> std::io::Result<R> {
     let mut last = None;
-    for address in resolve(name)? {
+    for address in lookup(name)? {
         match attempt(address) {
             Ok(value) => return Ok(value),
             Err(error) => last = Some(error),

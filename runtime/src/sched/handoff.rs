@@ -29,14 +29,16 @@ mod tests;
 use crate::introspect::{AllAsleep, Queues};
 use crate::monitor::{Gauges, Rest, Watched};
 use crate::primitive::{
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, Ordering},
     static_sync::Mutex,
 };
 use crate::sched::{
+    close_watch::Calm,
     ownership::Release,
     polling::PollLook,
     processor::Processor,
     shared::{Settings, Shared},
+    sleep::FAR_NS,
     worker::Worker,
     workers::Job,
 };
@@ -49,17 +51,15 @@ const LOOK_NS: u64 = 8_000_000;
 /// Looks without a change after which the kernel is asked whether the thread is blocked.
 const BLOCKED_LOOKS: u32 = 2;
 
-/// Looks in a row that find nothing queued after which the monitor looks less often.
-const CALM_LOOKS: u64 = 2;
-
 /// A runtime as the monitor sees it.
 pub(crate) struct WatchedRuntime {
     shared: &'static Shared,
     thread_name: String,
     on_all_asleep: Option<fn(&AllAsleep)>,
     looks: Mutex<Vec<Look>>,
-    /// Looks in a row that found nothing queued behind a running task.
-    calm: AtomicU64,
+    calm: Mutex<Calm>,
+    /// At the last look there were timers for which no sleeper would wake.
+    was_keeper_missing: AtomicBool,
     polls: Mutex<PollLook>,
 }
 
@@ -95,7 +95,8 @@ impl WatchedRuntime {
             thread_name: settings.thread_name.clone(),
             on_all_asleep: settings.on_all_asleep,
             looks: Mutex::new(looks),
-            calm: AtomicU64::new(0),
+            calm: Mutex::default(),
+            was_keeper_missing: AtomicBool::new(false),
             polls: Mutex::default(),
         }
     }
@@ -107,6 +108,32 @@ impl WatchedRuntime {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         look.attend(self.shared, now_ns)
+    }
+
+    /// Timers for which no sleeper would wake; whether there are any. If one is near, or it was so at
+    /// the last look, a sleeper is woken, which computes its wait.
+    fn look_at_timers(&self, now_ns: u64) -> bool {
+        let is_missing = self.shared.is_keeper_missing();
+        let was_missing = self.was_keeper_missing.swap(is_missing, Ordering::Relaxed);
+        let is_near = || self.shared.next_deadline_ns() < now_ns.saturating_add(FAR_NS);
+        if is_missing && (was_missing || is_near()) {
+            // Not `wake_one`: that may kick this very thread.
+            self.shared.wake_sleeper();
+        }
+        is_missing
+    }
+
+    /// Ends the close watch when nothing has waited for some looks, or begins it.
+    fn decide_on_close_watch(&self, is_waiting: bool) {
+        let mut calm = self
+            .calm
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        let watch = &self.shared.close_watch;
+        // A worker that left its timers just before has relied on it.
+        if watch.note_look(&mut calm, is_waiting) && self.shared.is_keeper_missing() {
+            watch.raise();
+        }
     }
 
     /// One look at one processor; whether something waits behind its running task.
@@ -247,7 +274,7 @@ impl Watched for WatchedRuntime {
     }
 
     fn work_is_waiting_and_all_busy(&self) -> bool {
-        self.shared.is_watched_closely.load(Ordering::Relaxed)
+        self.shared.close_watch.is_on()
     }
 
     fn queues(&self) -> Queues {
@@ -282,22 +309,12 @@ impl Watched for WatchedRuntime {
             .looks
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let mut is_waiting = self.look_at_poller(now_ns);
+        let mut is_waiting = self.look_at_poller(now_ns) | self.look_at_timers(now_ns);
         for (index, look) in looks.iter_mut().enumerate() {
             is_waiting |= self.look(index, look, scene);
         }
-        let calm = self.calm.load(Ordering::Relaxed);
-        let is_new_watch =
-            calm >= CALM_LOOKS && self.shared.is_watched_closely.load(Ordering::Relaxed);
-        let calm = match (is_waiting, is_new_watch) {
-            (true, _) => 0,
-            (false, true) => 1,
-            (false, false) => calm + 1,
-        };
-        self.calm.store(calm, Ordering::Relaxed);
-        self.shared
-            .is_watched_closely
-            .store(calm < CALM_LOOKS, Ordering::Relaxed);
+        drop(looks);
+        self.decide_on_close_watch(is_waiting);
     }
 }
 

@@ -1,6 +1,8 @@
 //! The scheduler: processors, workers, queues, and who wakes whom (`README.md`).
 
 mod blocking;
+mod close_watch;
+mod drain;
 mod global_queue;
 pub(crate) mod handle;
 pub(crate) mod handoff;

@@ -35,6 +35,7 @@ impl Shared {
     pub(super) fn park_for(&self, worker: usize, wait_ns: Option<u64>) -> bool {
         let parker = &self.processor(worker).parker;
         let Some(seat) = self.poller.sit_down(worker) else {
+            self.end_close_watch_if_all_sleep();
             let Some(wait_ns) = wait_ns else {
                 parker.park();
                 return true;
@@ -46,6 +47,7 @@ impl Shared {
         if parker.take_permit() {
             return true;
         }
+        self.end_close_watch_if_all_sleep();
         seat.wait(wait_ns, queue_here);
         drop(seat);
         // Nobody waits there now, and what this worker finds to do may take long.

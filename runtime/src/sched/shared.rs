@@ -14,8 +14,16 @@ use crate::primitive::{
     static_sync::{Mutex, MutexGuard},
 };
 use crate::sched::{
-    global_queue::GlobalQueue, idle::Idle, processor::Processor, seat::Seats,
-    simulation::Simulation, sleep::Workplace, worker::Worker, workers::WorkerThreads,
+    close_watch::CloseWatch,
+    drain::Drain,
+    global_queue::GlobalQueue,
+    idle::Idle,
+    processor::Processor,
+    seat::Seats,
+    simulation::Simulation,
+    sleep::{self, Workplace},
+    worker::Worker,
+    workers::WorkerThreads,
 };
 use crate::sys::clock;
 use crate::task::{current::with_worker, record::Record};
@@ -51,8 +59,12 @@ pub(crate) struct Shared {
     pub(crate) handoffs: AtomicU64,
     /// Processors that are released for a blocking call; not less than there are.
     pub(super) released: AtomicUsize,
-    /// The monitor looks often, because something is queued behind a running task.
-    pub(crate) is_watched_closely: AtomicBool,
+    /// Whether the monitor looks often.
+    pub(super) close_watch: CloseWatch,
+    /// There is a monitor: not under Miri and loom, nor in the child of a fork.
+    has_monitor: AtomicBool,
+    /// Who waits for the last task.
+    pub(super) drain: Drain,
     pub(crate) simulation: Simulation,
     /// What tasks wait for outside of the process. Kept from run to run, with what is registered.
     pub(crate) poller: Poller,
@@ -81,7 +93,8 @@ impl Shared {
         shared.handoffs.store(0, Ordering::Relaxed);
         shared.threads.open();
         shared.seats.clear();
-        shared.is_watched_closely.store(false, Ordering::Relaxed);
+        shared.close_watch.end();
+        shared.has_monitor.store(false, Ordering::Relaxed);
         shared.processors.iter().for_each(Processor::reset);
         shared.simulation.begin(settings.simulation);
         shared.stop.store(false, Ordering::SeqCst);
@@ -111,7 +124,9 @@ impl Shared {
             live: AtomicI64::new(0),
             handoffs: AtomicU64::new(0),
             released: AtomicUsize::new(0),
-            is_watched_closely: AtomicBool::new(false),
+            close_watch: CloseWatch::new(),
+            has_monitor: AtomicBool::new(false),
+            drain: Drain::new(),
             simulation: Simulation::off(),
             poller: Poller::new(),
         }
@@ -226,20 +241,46 @@ impl Shared {
         self.poller.interrupt(sleeper);
     }
 
-    /// From now on the monitor looks often, until it finds nothing queued behind a running task
-    /// and somebody in the poller. A load, mostly.
+    /// The monitor looks after this run.
+    pub(crate) fn set_has_monitor(&self) {
+        self.has_monitor.store(true, Ordering::Relaxed);
+    }
+
+    /// Something may come to wait behind the task that is about to run, or runs.
     #[inline]
     pub(super) fn watch_closely(&self) {
-        if !self.is_watched_closely.load(Ordering::Relaxed) {
-            self.start_close_watch();
+        self.close_watch.raise();
+    }
+
+    /// A worker falls asleep. If it is the last one, nothing can wait behind a running task.
+    pub(super) fn end_close_watch_if_all_sleep(&self) {
+        let is_over = || self.is_everyone_asleep() && !self.poller.is_unattended();
+        if self.close_watch.is_rare() && is_over() {
+            self.close_watch.end();
+            if !is_over() {
+                self.watch_closely();
+            }
         }
     }
 
-    #[cold]
-    fn start_close_watch(&self) {
-        if !self.is_watched_closely.swap(true, Ordering::Relaxed) {
-            monitor::kick();
-        }
+    /// Whether nothing is queued, and every worker that has a processor sleeps; a guess, ordered by
+    /// the caller's fences.
+    fn is_everyone_asleep(&self) -> bool {
+        let processors = self.processors.iter();
+        let in_use = processors.filter(|processor| processor.ownership.is_in_use());
+        let working = in_use.filter(|processor| processor.ownership.released().is_none());
+        working.count() == self.idle.sleeping()
+            && self.global.len() == 0
+            && self
+                .processors
+                .iter()
+                .all(|processor| processor.queued() == 0)
+    }
+
+    /// Whether a sleeper would be in time for the timers, but nobody waits for them; a guess, ordered
+    /// by the caller's fence.
+    pub(super) fn is_keeper_missing(&self) -> bool {
+        self.idle.sleeping() > 0 && sleep::is_keeper_wanted(self)
     }
 
     /// Whether there is a task that a searcher could take. Next slots do not count: they
@@ -254,15 +295,7 @@ impl Shared {
 
     /// Whether nothing is queued, no timer is set, and every worker that has a processor sleeps.
     pub(crate) fn rest(&self) -> Option<Rest> {
-        let processors = self.processors.iter();
-        let in_use = processors.filter(|processor| processor.ownership.is_in_use());
-        let working = in_use.filter(|processor| processor.ownership.released().is_none());
-        let is_resting = working.count() == self.idle.sleeping()
-            && self.global.len() == 0
-            && self
-                .processors
-                .iter()
-                .all(|processor| processor.queued() == 0)
+        let is_resting = self.is_everyone_asleep()
             && self.next_deadline_ns() == crate::time::NEVER
             && !self.is_stopping();
         let ticks = self
@@ -300,6 +333,16 @@ impl Workplace for Shared {
         self.is_work_visible()
     }
 
+    fn is_left_to_monitor(&self, deadline_ns: u64) -> bool {
+        let is_left = self.has_monitor.load(Ordering::Relaxed)
+            && self.idle.sleeping() > 0
+            && deadline_ns >= self.now_ns().saturating_add(sleep::FAR_NS);
+        if is_left {
+            self.watch_closely();
+        }
+        is_left
+    }
+
     fn is_stopping(&self) -> bool {
         self.is_stopping()
     }
@@ -313,6 +356,7 @@ impl Workplace for Shared {
     }
 
     fn park_until(&self, worker: usize, deadline_ns: u64) -> bool {
+        self.tell_if_empty();
         let wait_ns = match deadline_ns {
             crate::time::NEVER => None,
             _ if self.simulation.is_on() && self.released.load(Ordering::Relaxed) == 0 => {

@@ -11,12 +11,10 @@
 //!
 //! Both are counted as cancelled, and joiners (in other runtimes, on threads) get an error.
 //!
-//! Before that, while the workers still run, [`wait_until_empty`] gives tasks the time to end by
-//! themselves, if the builder has a grace period.
+//! Before that, while the workers still run, `drain.rs` gives tasks the time to end by themselves, if
+//! the builder has a grace period.
 
 use std::collections::HashMap;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::ledger;
 use crate::primitive::static_atomic::Ordering;
@@ -29,48 +27,6 @@ use crate::task::{cell::TaskCell, join::RUNTIME_ENDED, record::Record, state::Li
 
 /// How many tasks of each site were alive.
 pub(crate) type LeftoverBySite = HashMap<u32, (&'static Site, u64)>;
-
-/// Between two looks whether tasks are left, at first and at most.
-const FIRST_LOOK: Duration = Duration::from_micros(200);
-const LOOKS: Duration = Duration::from_millis(5);
-
-/// Waits until no task of this run is left, for this long at most. By the thread that called `run`:
-/// it looks, because counting exits for it would cost every task.
-pub(crate) fn wait_until_empty(shared: &Shared, period: Duration) {
-    let begin = Instant::now();
-    let mut pause = FIRST_LOOK;
-    let mut last = None;
-    loop {
-        let look = Look::at(shared);
-        // Twice the same: the counts of all processors are of one moment.
-        if look.live == 0 && last.as_ref() == Some(&look) {
-            return;
-        }
-        let left = period.saturating_sub(begin.elapsed());
-        if left.is_zero() {
-            return;
-        }
-        last = Some(look);
-        thread::sleep(pause.min(left));
-        pause = (2 * pause).min(LOOKS);
-    }
-}
-
-/// What a look at a running runtime saw.
-#[derive(PartialEq, Eq)]
-struct Look {
-    live: u64,
-    ticks: Vec<u64>,
-}
-
-impl Look {
-    fn at(shared: &Shared) -> Self {
-        let processors = shared.processors().iter();
-        let ticks = processors.map(|p| p.tick.load(Ordering::Relaxed)).collect();
-        let live = live(shared);
-        Self { live, ticks }
-    }
-}
 
 /// Ends what is left of a runtime whose workers have ended.
 pub(crate) fn end_leftover(shared: &'static Shared) -> LeftoverBySite {
@@ -93,7 +49,7 @@ pub(crate) fn end_leftover(shared: &'static Shared) -> LeftoverBySite {
 }
 
 /// Tasks of this run that are alive. Exact if no worker runs.
-fn live(shared: &Shared) -> u64 {
+pub(super) fn live(shared: &Shared) -> u64 {
     let processors = shared.processors().iter();
     let local: i64 = processors.map(|p| p.live.load(Ordering::Relaxed)).sum();
     (local + shared.live.load(Ordering::Relaxed))

@@ -13,6 +13,11 @@ use crate::primitive::atomic::{Ordering, fence};
 use crate::sched::idle::{Cancelled, Idle};
 use crate::time::NEVER;
 
+/// A timer so far away is no reason to wake a sleeper while a worker runs one task: the monitor sees
+/// to it in time, if that worker has not come back to sleep by then. Twice the time between two of
+/// its looks.
+pub(super) const FAR_NS: u64 = 20_000_000;
+
 /// What the protocol asks of a runtime.
 pub(super) trait Workplace {
     /// Who sleeps and who searches.
@@ -23,6 +28,10 @@ pub(super) trait Workplace {
 
     /// Whether a searcher would find a task; ordered by the caller's fence.
     fn is_work_visible(&self) -> bool;
+
+    /// Whether the monitor will see in time to a timer with this deadline, for which nobody waits;
+    /// behind a fence.
+    fn is_left_to_monitor(&self, deadline_ns: u64) -> bool;
 
     /// Whether all workers are to end.
     fn is_stopping(&self) -> bool;
@@ -61,7 +70,7 @@ pub(super) fn sleep(place: &impl Workplace, worker: usize, searching: bool) {
 /// keeper. If it was the last searcher and there is more to do or to wait for, another is woken.
 pub(super) fn leave_search(place: &impl Workplace) {
     let is_last = place.idle().stop_searching();
-    if is_last && (place.is_work_visible() || is_keeper_wanted(place)) {
+    if is_last && (place.is_work_visible() || is_keeper_wanted_now(place)) {
         place.wake_one();
     }
 }
@@ -73,12 +82,17 @@ pub(super) fn announce_timers(place: &impl Workplace) {
     // Pairs with the fence of a keeper that leaves (`Idle::stop_searching`) or falls asleep
     // again (`Idle::register`): either we see that nobody keeps, or it sees the timer.
     fence(Ordering::SeqCst);
-    if is_keeper_wanted(place) {
+    if is_keeper_wanted_now(place) {
         place.wake_one();
     }
 }
 
+/// Whether there is a timer for which no sleeper would wake, nor the monitor look; behind a fence.
+fn is_keeper_wanted_now(place: &impl Workplace) -> bool {
+    is_keeper_wanted(place) && !place.is_left_to_monitor(place.next_deadline_ns())
+}
+
 /// Whether there is a timer for which no sleeper would wake; behind a fence.
-fn is_keeper_wanted(place: &impl Workplace) -> bool {
+pub(super) fn is_keeper_wanted(place: &impl Workplace) -> bool {
     place.next_deadline_ns() < place.idle().keeper_until_ns()
 }

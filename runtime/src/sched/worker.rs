@@ -13,7 +13,7 @@ use runtime_abi::Outcome;
 use crate::context::{self, Context, Switch};
 use crate::introspect::Turn;
 use crate::ledger::{self, Counter, Shard};
-use crate::primitive::atomic::Ordering;
+use crate::primitive::atomic::{Ordering, fence};
 use crate::sched::{
     processor::{OwnerThread, Processor},
     shared::Shared,
@@ -396,6 +396,9 @@ impl Worker {
         if self.has_processor.get() {
             self.leave_processor();
         }
+        // Pairs with that of who waits for the last task: `drain.rs`.
+        fence(Ordering::SeqCst);
+        self.shared.tell_if_empty();
     }
 
     /// Gives the processor up for good, with what is queued there.

@@ -10,6 +10,9 @@
 //!
 //! A foreign thread that holds the lock leaves the id 0. LOCKED and the id change together.
 //! WAITERS changes only under the lock of the queue that it speaks of.
+//!
+//! Budget where nobody else wants the lock: a read-modify-write to take it, one to give it back; no
+//! fence, no clock (`budgets.rs`).
 
 use crate::primitive::atomic::{AtomicU64, Ordering};
 use crate::task::TaskId;

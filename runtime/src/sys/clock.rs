@@ -9,6 +9,8 @@ use std::time::Duration;
 #[cfg(not(shuttle))]
 #[must_use]
 pub(crate) fn monotonic_ns() -> u64 {
+    #[cfg(all(test, not(any(loom, miri))))]
+    crate::primitive::counted::note_clock_read();
     read(libc::CLOCK_MONOTONIC).unwrap_or(0)
 }
 

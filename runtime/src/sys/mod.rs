@@ -2,6 +2,7 @@
 //!
 //! Called by the stacks, the workers and the monitor; it never decides anything by itself.
 
+pub(crate) mod alarm_clock;
 pub(crate) mod clock;
 #[cfg(not(any(miri, loom)))]
 pub(crate) mod epoll;

@@ -142,6 +142,9 @@ fn panic_outside() -> ! {
 
 /// Spawns from a task, through its worker's caches.
 ///
+/// Budget, with the task's run, its end and the join of it by its parent: eight read-modify-writes,
+/// no fence, no lock, no clock (`budgets.rs`).
+///
 /// # Safety
 /// As for [`cell::new`].
 #[inline]

@@ -94,6 +94,9 @@ impl TaskId {
     /// Gives the task its token: its current [`park`], or else its next one, returns. Does
     /// nothing if the task has ended, and returns whether it had not; see [`Waiter::unpark`].
     /// Callable from any thread.
+    //
+    // Budget from a task of the same worker, with the park that it ends and the run after it: three
+    // read-modify-writes, no fence, no lock, no clock (`budgets.rs`).
     pub fn unpark(self) -> bool {
         let waking = win(self);
         match waking {
@@ -238,6 +241,8 @@ pub fn sleep(duration: Duration) {
 
 /// Lets other tasks run: the calling task goes to the end of its processor's run queue.
 /// Does nothing but a hint on a thread that runs no task, and nothing while unwinding.
+//
+// Budget, with the next task's run: one read-modify-write, no fence, no lock, no clock (`budgets.rs`).
 pub fn yield_now() {
     let asked = with_worker(|worker: &Worker| {
         let record = worker.current()?;

@@ -4,7 +4,8 @@
 //! is still in there. So nothing here depends on time.
 
 use crate::Builder;
-use crate::sched::{shared::Shared, worker::Worker};
+use crate::monitor::Watched;
+use crate::sched::{handoff::WatchedRuntime, shared::Shared, sleep::FAR_NS, worker::Worker};
 use crate::task::{TaskId, record::Record, table};
 use crate::time::Timer;
 
@@ -58,6 +59,44 @@ fn the_last_searcher_that_leaves_wakes_nobody_where_a_keeper_waits_or_no_timer_i
     queue_for_all(shared);
     assert!(worker.wait_for_work().is_some());
     assert!(!is_woken(shared), "it keeps the timer");
+}
+
+/// A runtime whose monitor is the test; a worker has left a far timer to it.
+fn timer_left_to_the_monitor() -> (&'static Shared, WatchedRuntime) {
+    let (shared, worker) = two_workers();
+    shared.set_has_monitor();
+    arm_far_timer(&worker);
+    queue_for_all(shared);
+    assert!(worker.wait_for_work().is_some());
+    assert!(!is_woken(shared) && shared.close_watch.is_on());
+    let settings = Builder::new().workers(2).settings();
+    (shared, WatchedRuntime::new(shared, &settings))
+}
+
+#[test]
+fn the_monitor_wakes_a_keeper_for_a_far_timer_when_nobody_has_come_back_for_two_looks() {
+    let (shared, monitor) = timer_left_to_the_monitor();
+    let now_ns = crate::sys::clock::monotonic_ns();
+    monitor.tick(now_ns);
+    assert!(!is_woken(shared) && shared.close_watch.is_on());
+    monitor.tick(now_ns);
+    assert!(is_woken(shared));
+}
+
+#[test]
+fn the_monitor_wakes_a_keeper_at_once_when_the_timer_has_come_near() {
+    let (shared, monitor) = timer_left_to_the_monitor();
+    monitor.tick(shared.next_deadline_ns() - FAR_NS + 1);
+    assert!(is_woken(shared));
+}
+
+#[test]
+fn the_monitor_wakes_nobody_when_a_sleeper_keeps_the_timer_again() {
+    let (shared, monitor) = timer_left_to_the_monitor();
+    assert!(shared.idle.offer_to_keep(1, shared.next_deadline_ns()));
+    let now_ns = crate::sys::clock::monotonic_ns();
+    (0..3).for_each(|_| monitor.tick(now_ns));
+    assert!(!is_woken(shared) && !shared.close_watch.is_on());
 }
 
 #[test]
