@@ -1,0 +1,84 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// As in ../src/footprint/mod.rs and ../src/contestant.rs.
+const (
+	beforeIdle = 1_000
+	settling   = 500 * time.Millisecond
+	nap        = 100 * time.Millisecond
+)
+
+// Goroutines that have come to wait.
+var waiting atomic.Int64
+
+// What goroutines hold that wait for a channel to be closed.
+func alive(answer *report, _ int) {
+	before := held()
+	gate := make(chan struct{})
+	var group sync.WaitGroup
+	group.Add(answer.Count)
+	for i := 0; i < answer.Count; i++ {
+		go func() {
+			waiting.Add(1)
+			<-gate
+			group.Done()
+		}()
+	}
+	for waiting.Load() < int64(answer.Count) {
+		runtime.Gosched()
+	}
+	bytes := float64(held()-before) / float64(answer.Count)
+	answer.Bytes = &bytes
+	close(gate)
+	group.Wait()
+}
+
+// The share of a core that is used while nothing is done.
+func idle(answer *report, _ int) {
+	all(beforeIdle, runtime.Gosched)
+	time.Sleep(settling)
+	begin, before := time.Now(), used()
+	time.Sleep(time.Duration(answer.Count) * time.Second)
+	share := (used() - before).Seconds() / time.Since(begin).Seconds()
+	answer.Share = &share
+}
+
+// The processor time that goroutines take that sleep.
+func nappers(answer *report, tasks int) {
+	sleepers(tasks/10+2, nap)
+	before := used()
+	sleepers(tasks, nap)
+	answer.NsPerOp = float64((used() - before).Nanoseconds()) / float64(answer.Count)
+}
+
+// The processor time that this process has used.
+func used() time.Duration {
+	var usage syscall.Rusage
+	fail(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+// The resident set and the page tables that map it.
+func held() int {
+	status, err := os.ReadFile("/proc/self/status")
+	fail(err)
+	bytes := 0
+	for _, line := range strings.Split(string(status), "\n") {
+		if strings.HasPrefix(line, "VmRSS:") || strings.HasPrefix(line, "VmPTE:") {
+			kilobytes, err := strconv.Atoi(strings.Fields(line)[1])
+			fail(err)
+			bytes += kilobytes * 1024
+		}
+	}
+	return bytes
+}
