@@ -17,7 +17,7 @@ use crate::workspace::Workspace;
 const ROUNDS: u32 = 3;
 /// The fewest operations of a round: small numbers of tasks do theirs again and again.
 const FEWEST_OPERATIONS: u64 = 200_000;
-/// The fewest round trips of a pair, so that they outweigh its beginning.
+/// The fewest round trips of a pair.
 const TRIPS_OF_A_PAIR: u64 = 10;
 /// Numbers of workers.
 const WORKERS: [u32; 3] = [1, 2, 4];
@@ -123,8 +123,10 @@ pub fn render(points: &[Point]) -> String {
 pub fn title(workload: &str) -> &'static str {
     match workload {
         "waves" => "Spawn so many tasks, then join them; time per task",
-        "pairs" => "Round trips over channels, so many tasks in pairs; time per round trip",
-        _ => "So many tasks sleep for 100 ms; processor time per task",
+        "pairs" => {
+            "Round trips over channels, by so many tasks in pairs, all of them there; time per round trip"
+        }
+        _ => "So many tasks sleep at once; processor time per task",
     }
 }
 

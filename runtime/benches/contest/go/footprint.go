@@ -15,7 +15,6 @@ import (
 const (
 	beforeIdle = 1_000
 	settling   = 500 * time.Millisecond
-	nap        = 100 * time.Millisecond
 )
 
 // Goroutines that have come to wait.
@@ -31,12 +30,11 @@ func alive(answer *report, _ int) {
 		go func() {
 			waiting.Add(1)
 			<-gate
+			waiting.Add(-1)
 			group.Done()
 		}()
 	}
-	for waiting.Load() < int64(answer.Count) {
-		runtime.Gosched()
-	}
+	untilWaiting(answer.Count)
 	bytes := float64(held()-before) / float64(answer.Count)
 	answer.Bytes = &bytes
 	close(gate)
@@ -53,11 +51,44 @@ func idle(answer *report, _ int) {
 	answer.Share = &share
 }
 
+// Round trips of so many goroutines in pairs, from when all are there.
+func pairsOf(answer *report, tasks int) {
+	from := func(count, pairs int) time.Duration {
+		gate := make(chan struct{})
+		var group sync.WaitGroup
+		group.Add(pairs)
+		for i := 0; i < pairs; i++ {
+			go func() {
+				roundTrips(count/pairs, gate)
+				group.Done()
+			}()
+		}
+		untilWaiting(pairs)
+		begin := time.Now()
+		close(gate)
+		group.Wait()
+		return time.Since(begin)
+	}
+	from(answer.Count/10, tasks/20+1)
+	answer.NsPerOp = float64(from(answer.Count, tasks/2).Nanoseconds()) / float64(answer.Count)
+}
+
+func untilWaiting(count int) {
+	for waiting.Load() < int64(count) {
+		runtime.Gosched()
+	}
+}
+
+// Until all have begun to sleep, and longer.
+func nap(tasks int) time.Duration {
+	return 100*time.Millisecond + time.Duration(2*tasks)*time.Microsecond
+}
+
 // The processor time that goroutines take that sleep.
 func nappers(answer *report, tasks int) {
-	sleepers(tasks/10+2, nap)
+	sleepers(tasks/10+2, nap(tasks/10))
 	before := used()
-	sleepers(tasks, nap)
+	sleepers(tasks, nap(tasks))
 	answer.NsPerOp = float64((used() - before).Nanoseconds()) / float64(answer.Count)
 }
 

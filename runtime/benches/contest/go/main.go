@@ -28,7 +28,7 @@ var workloads = map[string]func(count, tasks int){
 	"spawn_join":      func(count, _ int) { spawnJoin(count) },
 	"spawn_join_all":  func(count, _ int) { spawnJoinAll(count) },
 	"spawn_then_join": func(count, _ int) { spawnThenJoin(count) },
-	"chan_round_trip": func(count, _ int) { roundTrips(count) },
+	"chan_round_trip": func(count, _ int) { roundTrips(count, nil) },
 	"yield_2":         func(count, _ int) { yields(count, 2) },
 	"yield_1000":      func(count, _ int) { yields(count, 1_000) },
 	"skynet_1m":       func(count, _ int) { skynet1m(count) },
@@ -48,13 +48,13 @@ var workloads = map[string]func(count, tasks int){
 	"work":            func(count, _ int) { works(count, false) },
 	"work_yield":      func(count, _ int) { works(count, true) },
 	"waves":           waves,
-	"pairs":           func(count, tasks int) { pairsOf(count, tasks/2) },
 }
 
 // Those that are measured otherwise; each fills in its own part of the report.
 var figures = map[string]func(answer *report, tasks int){
 	"alive_1m": alive,
 	"idle":     idle,
+	"pairs":    pairsOf,
 	"sleepers": nappers,
 }
 

@@ -61,22 +61,24 @@ func spawnThenJoin(count int) {
 	}
 }
 
-func roundTrips(count int) {
+// Waits for the gate, where there is one, before the first round trip.
+func roundTrips(count int, gate chan struct{}) {
 	there, back := make(chan int, 1), make(chan int, 1)
 	go func() {
 		for number := range there {
 			back <- number
 		}
 	}()
+	if gate != nil {
+		waiting.Add(1)
+		<-gate
+		waiting.Add(-1)
+	}
 	for i := 0; i < count; i++ {
 		there <- i
 		<-back
 	}
 	close(there)
-}
-
-func pairsOf(count, pairs int) {
-	all(pairs, func() { roundTrips(count / pairs) })
 }
 
 func yields(count, number int) {

@@ -17,8 +17,10 @@ pub const RECURSION_BYTES: usize = 64 * 1024;
 pub const SKYNET_BELOW: u64 = 10;
 /// How long each task of [`Bench::Sleepers1m`] sleeps.
 pub const SLEEP: Duration = Duration::from_secs(1);
-/// How long each task of [`Bench::Sleepers`] sleeps.
-pub const NAP: Duration = Duration::from_millis(100);
+/// How long each of the tasks of [`Bench::Sleepers`] sleeps: until all have begun to, and longer.
+pub const fn nap(tasks: u64) -> Duration {
+    Duration::from_micros(100_000 + 2 * tasks)
+}
 
 /// The sum of all numbers below `count`: what tasks that give their numbers add up to.
 pub fn sum_below(count: u64) -> u64 {
@@ -110,9 +112,10 @@ pub enum Bench {
     WorkYield,
     /// So many tasks are spawned, then joined, again and again; per task.
     Waves,
-    /// So many tasks in pairs, each pair as in [`Bench::ChanRoundTrip`]; per round trip.
+    /// So many tasks in pairs, each pair as in [`Bench::ChanRoundTrip`], from when all are there;
+    /// per round trip.
     Pairs,
-    /// So many tasks sleep for a tenth of a second; processor time per task.
+    /// So many tasks sleep at once; processor time per task.
     Sleepers,
 }
 

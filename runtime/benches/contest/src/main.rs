@@ -13,6 +13,7 @@
 //! byte with the same byte, and does that until it is killed; `contest-load` is who asks.
 
 mod contestant;
+mod crowd;
 mod echo;
 mod floor;
 mod footprint;

@@ -1,12 +1,14 @@
 //! The workloads on may. Its stacks have a fixed size, so the deep workload sets a larger one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use may::coroutine::{JoinHandle, sleep, yield_now};
 use may::go;
-use may::sync::mpsc;
+use may::sync::{Semphore, mpsc};
 
-use crate::contestant::{Bench, Load, NAP, RECURSION_BYTES, SKYNET_BELOW, SLEEP, sum_below};
+use crate::contestant::{Bench, Load, RECURSION_BYTES, SKYNET_BELOW, SLEEP, nap, sum_below};
+use crate::crowd::{arrive, leave};
 use crate::footprint::may as footprint;
 use crate::measure::{Figure, Watch};
 use crate::primitives::may as primitives;
@@ -67,9 +69,10 @@ pub fn run(load: &Load) -> Figure {
     start(load.workers, move || match load.bench {
         Bench::Alive1m => footprint::alive(load.count),
         Bench::Idle => footprint::idle(load.count),
+        Bench::Pairs => pairs(load.count, load.tasks / 2),
         Bench::Sleepers => {
             let watch = Watch::start();
-            sleepers(load.tasks, NAP);
+            sleepers(load.tasks, nap(load.tasks));
             watch.used()
         }
         _ => {
@@ -92,7 +95,7 @@ fn carry(load: &Load) {
         Bench::SpawnJoin => spawn_join(count),
         Bench::SpawnJoinAll => spawn_join_all(count, load.workers),
         Bench::SpawnThenJoin => spawn_then_join(count),
-        Bench::ChanRoundTrip => round_trips(count),
+        Bench::ChanRoundTrip => round_trips(count, None),
         Bench::Yield2 => yields(count, 2),
         Bench::Yield1000 => yields(count, 1_000),
         Bench::Skynet1m => assert_eq!(skynet(0, count), sum_below(count)),
@@ -105,8 +108,7 @@ fn carry(load: &Load) {
         Bench::Work => primitives::works(count, false),
         Bench::WorkYield => primitives::works(count, true),
         Bench::Waves => (0..count / load.tasks).for_each(|_| spawn_join(load.tasks)),
-        Bench::Pairs => pairs(count, load.tasks / 2),
-        _ => unreachable!("refused, or no matter of time"),
+        _ => unreachable!("refused, or measured otherwise"),
     }
 }
 
@@ -128,7 +130,7 @@ fn spawn_then_join(count: u64) {
 }
 
 /// may's channels are unbounded.
-fn round_trips(count: u64) {
+fn round_trips(count: u64, gate: Option<Arc<Semphore>>) {
     let (there, arrived) = mpsc::channel::<u64>();
     let (back, answers) = mpsc::channel::<u64>();
     let echo = go!(move || {
@@ -136,6 +138,11 @@ fn round_trips(count: u64) {
             back.send(number).expect("the asking task lives");
         }
     });
+    if let Some(gate) = gate {
+        arrive();
+        gate.wait();
+        leave();
+    }
     for number in 0..count {
         there.send(number).expect("the echo lives");
         assert_eq!(answers.recv(), Ok(number));
@@ -144,9 +151,20 @@ fn round_trips(count: u64) {
     echo.join().expect("the echo returns");
 }
 
-fn pairs(count: u64, pairs: u64) {
+/// All pairs wait for each other; time runs from then on.
+fn pairs(count: u64, pairs: u64) -> Figure {
     let each = count / pairs;
-    join_all((0..pairs).map(|_| go!(move || round_trips(each))));
+    let gate = Arc::new(Semphore::new(0));
+    let asking = |_| {
+        let gate = Arc::clone(&gate);
+        go!(move || round_trips(each, Some(gate)))
+    };
+    let tasks: Vec<_> = (0..pairs).map(asking).collect();
+    footprint::until_waiting(pairs);
+    let watch = Watch::start();
+    (0..pairs).for_each(|_| gate.post());
+    join_all(tasks.into_iter());
+    watch.elapsed()
 }
 
 fn yields(count: u64, tasks: u64) {

@@ -1,10 +1,13 @@
 //! The workloads on this project's runtime.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use runtime::sync::Semaphore;
 use runtime::{Builder, JoinHandle, chan, sleep, spawn, yield_now};
 
-use crate::contestant::{Bench, Load, NAP, RECURSION_BYTES, SKYNET_BELOW, SLEEP, sum_below};
+use crate::contestant::{Bench, Load, RECURSION_BYTES, SKYNET_BELOW, SLEEP, nap, sum_below};
+use crate::crowd::{arrive, leave};
 use crate::footprint::ours as footprint;
 use crate::measure::{Figure, Watch};
 use crate::primitives::{ROOM, ours as primitives};
@@ -15,9 +18,10 @@ pub fn run(load: &Load) -> Figure {
     start(load.workers, move || match load.bench {
         Bench::Alive1m => footprint::alive(load.count),
         Bench::Idle => footprint::idle(load.count),
+        Bench::Pairs => pairs(load.count, load.tasks / 2),
         Bench::Sleepers => {
             let watch = Watch::start();
-            sleepers(load.tasks, NAP);
+            sleepers(load.tasks, nap(load.tasks));
             watch.used()
         }
         _ => {
@@ -39,7 +43,7 @@ fn carry(load: &Load) {
         Bench::SpawnJoin => spawn_join(count),
         Bench::SpawnJoinAll => spawn_join_all(count, load.workers),
         Bench::SpawnThenJoin => spawn_then_join(count),
-        Bench::ChanRoundTrip => round_trips(count),
+        Bench::ChanRoundTrip => round_trips(count, None),
         Bench::Yield2 => yields(count, 2),
         Bench::Yield1000 => yields(count, 1_000),
         Bench::Skynet1m => assert_eq!(skynet(0, count), sum_below(count)),
@@ -59,8 +63,9 @@ fn carry(load: &Load) {
         Bench::Work => primitives::works(count, false),
         Bench::WorkYield => primitives::works(count, true),
         Bench::Waves => (0..count / load.tasks).for_each(|_| spawn_join(load.tasks)),
-        Bench::Pairs => pairs(count, load.tasks / 2),
-        Bench::Alive1m | Bench::Idle | Bench::Sleepers => unreachable!("no matter of time"),
+        Bench::Alive1m | Bench::Idle | Bench::Pairs | Bench::Sleepers => {
+            unreachable!("measured otherwise")
+        }
     }
 }
 
@@ -81,7 +86,7 @@ fn spawn_then_join(count: u64) {
     assert_eq!(sum, sum_below(count));
 }
 
-fn round_trips(count: u64) {
+fn round_trips(count: u64, gate: Option<Arc<Semaphore>>) {
     let (there, arrived) = chan::bounded::<u64>(1);
     let (back, answers) = chan::bounded::<u64>(1);
     let echo = spawn(move || {
@@ -89,6 +94,11 @@ fn round_trips(count: u64) {
             back.send(number).expect("the asking task lives");
         }
     });
+    if let Some(gate) = gate {
+        arrive();
+        let _closed = gate.acquire();
+        leave();
+    }
     for number in 0..count {
         there.send(number).expect("the echo lives");
         assert_eq!(answers.recv(), Ok(number));
@@ -97,9 +107,20 @@ fn round_trips(count: u64) {
     echo.join().expect("the echo returns");
 }
 
-fn pairs(count: u64, pairs: u64) {
+/// All pairs wait for each other; time runs from then on.
+fn pairs(count: u64, pairs: u64) -> Figure {
     let each = count / pairs;
-    join_all((0..pairs).map(|_| spawn(move || round_trips(each))));
+    let gate = Arc::new(Semaphore::new(0));
+    let asking = |_| {
+        let gate = Arc::clone(&gate);
+        spawn(move || round_trips(each, Some(gate)))
+    };
+    let tasks: Vec<_> = (0..pairs).map(asking).collect();
+    footprint::until_waiting(pairs);
+    let watch = Watch::start();
+    gate.close();
+    join_all(tasks.into_iter());
+    watch.elapsed()
 }
 
 fn yields(count: u64, tasks: u64) {

@@ -3,14 +3,16 @@
 use std::future::Future;
 use std::hint::black_box;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Builder;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::{spawn, time};
 
-use crate::contestant::{Bench, Load, NAP, RECURSION_BYTES, SKYNET_BELOW, SLEEP, sum_below};
+use crate::contestant::{Bench, Load, RECURSION_BYTES, SKYNET_BELOW, SLEEP, nap, sum_below};
+use crate::crowd::{arrive, leave};
 use crate::footprint::tokio as footprint;
 use crate::measure::{Figure, Watch};
 use crate::primitives::tokio as primitives;
@@ -36,9 +38,10 @@ pub fn run(load: &Load) -> Figure {
         match load.bench {
             Bench::Alive1m => footprint::alive(load.count).await,
             Bench::Idle => footprint::idle(load.count).await,
+            Bench::Pairs => pairs(load.count, load.tasks / 2).await,
             Bench::Sleepers => {
                 let watch = Watch::start();
-                sleepers(load.tasks, NAP).await;
+                sleepers(load.tasks, nap(load.tasks)).await;
                 watch.used()
             }
             _ => {
@@ -70,7 +73,7 @@ async fn carry(load: &Load) {
         Bench::SpawnJoin => spawn_join(count).await,
         Bench::SpawnJoinAll => spawn_join_all(count, load.workers).await,
         Bench::SpawnThenJoin => spawn_then_join(count).await,
-        Bench::ChanRoundTrip => round_trips(count).await,
+        Bench::ChanRoundTrip => round_trips(count, None).await,
         Bench::Yield2 => yields(count, 2).await,
         Bench::Yield1000 => yields(count, 1_000).await,
         Bench::Skynet1m => assert_eq!(skynet(0, count).await, sum_below(count)),
@@ -90,11 +93,12 @@ async fn carry(load: &Load) {
                 spawn_join(load.tasks).await;
             }
         }
-        Bench::Pairs => pairs(count, load.tasks / 2).await,
         Bench::FourToFour | Bench::Rendezvous | Bench::WaitGroup | Bench::Pool => {
             unreachable!("refused")
         }
-        Bench::Alive1m | Bench::Idle | Bench::Sleepers => unreachable!("no matter of time"),
+        Bench::Alive1m | Bench::Idle | Bench::Pairs | Bench::Sleepers => {
+            unreachable!("measured otherwise")
+        }
     }
 }
 
@@ -118,7 +122,7 @@ async fn spawn_then_join(count: u64) {
     assert_eq!(sum, sum_below(count));
 }
 
-async fn round_trips(count: u64) {
+async fn round_trips(count: u64, gate: Option<Arc<Semaphore>>) {
     let (there, mut arrived) = mpsc::channel::<u64>(1);
     let (back, mut answers) = mpsc::channel::<u64>(1);
     let echo = spawn(async move {
@@ -126,6 +130,11 @@ async fn round_trips(count: u64) {
             back.send(number).await.expect("the asking task lives");
         }
     });
+    if let Some(gate) = gate {
+        arrive();
+        let _closed = gate.acquire().await;
+        leave();
+    }
     for number in 0..count {
         there.send(number).await.expect("the echo lives");
         assert_eq!(answers.recv().await, Some(number));
@@ -134,9 +143,17 @@ async fn round_trips(count: u64) {
     echo.await.expect("the echo returns");
 }
 
-async fn pairs(count: u64, pairs: u64) {
+/// All pairs wait for each other; time runs from then on.
+async fn pairs(count: u64, pairs: u64) -> Figure {
     let each = count / pairs;
-    join_all((0..pairs).map(|_| spawn(round_trips(each)))).await;
+    let gate = Arc::new(Semaphore::new(0));
+    let asking = |_| spawn(round_trips(each, Some(Arc::clone(&gate))));
+    let tasks: Vec<_> = (0..pairs).map(asking).collect();
+    footprint::until_waiting(pairs).await;
+    let watch = Watch::start();
+    gate.close();
+    join_all(tasks.into_iter()).await;
+    watch.elapsed()
 }
 
 async fn yields(count: u64, tasks: u64) {

@@ -7,7 +7,8 @@ use may::coroutine::{sleep, yield_now};
 use may::go;
 use may::sync::Semphore;
 
-use super::{BEFORE_IDLE, Before, SETTLING, are_waiting, arrive, leave};
+use super::{BEFORE_IDLE, Before, SETTLING};
+use crate::crowd::{are_waiting, arrive, leave};
 use crate::measure::{Figure, Watch};
 
 pub fn alive(count: u64) -> Figure {
@@ -39,7 +40,7 @@ pub fn idle(seconds: u64) -> Figure {
     watch.share()
 }
 
-fn until_waiting(count: u64) {
+pub fn until_waiting(count: u64) {
     while !are_waiting(count) {
         yield_now();
     }

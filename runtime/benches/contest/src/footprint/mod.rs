@@ -5,7 +5,6 @@ pub mod may;
 pub mod ours;
 pub mod tokio;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::measure::Figure;
@@ -15,24 +14,6 @@ use crate::memory;
 pub const BEFORE_IDLE: u64 = 1_000;
 /// How long a runtime has to become idle.
 pub const SETTLING: Duration = Duration::from_millis(500);
-
-/// Tasks that have come to wait and have not gone on.
-static WAITING: AtomicU64 = AtomicU64::new(0);
-
-/// A task is about to wait.
-pub fn arrive() {
-    WAITING.fetch_add(1, Ordering::Relaxed);
-}
-
-/// A task goes on.
-pub fn leave() {
-    WAITING.fetch_sub(1, Ordering::Relaxed);
-}
-
-/// Whether so many tasks wait.
-pub fn are_waiting(count: u64) -> bool {
-    WAITING.load(Ordering::Relaxed) == count
-}
 
 /// What was held before the tasks were there.
 pub struct Before(u64);

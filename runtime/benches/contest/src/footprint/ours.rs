@@ -6,7 +6,8 @@ use std::time::Duration;
 use runtime::sync::Semaphore;
 use runtime::{sleep, spawn, yield_now};
 
-use super::{BEFORE_IDLE, Before, SETTLING, are_waiting, arrive, leave};
+use super::{BEFORE_IDLE, Before, SETTLING};
+use crate::crowd::{are_waiting, arrive, leave};
 use crate::measure::{Figure, Watch};
 
 pub fn alive(count: u64) -> Figure {
@@ -38,7 +39,7 @@ pub fn idle(seconds: u64) -> Figure {
     watch.share()
 }
 
-fn until_waiting(count: u64) {
+pub fn until_waiting(count: u64) {
     while !are_waiting(count) {
         yield_now();
     }

@@ -8,7 +8,8 @@ use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use super::{BEFORE_IDLE, Before, SETTLING, are_waiting, arrive, leave};
+use super::{BEFORE_IDLE, Before, SETTLING};
+use crate::crowd::{are_waiting, arrive, leave};
 use crate::measure::{Figure, Watch};
 
 pub async fn alive(count: u64) -> Figure {
@@ -40,7 +41,7 @@ pub async fn idle(seconds: u64) -> Figure {
     watch.share()
 }
 
-async fn until_waiting(count: u64) {
+pub async fn until_waiting(count: u64) {
     while !are_waiting(count) {
         yield_now().await;
     }
