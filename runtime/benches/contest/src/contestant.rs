@@ -68,7 +68,7 @@ pub enum Bench {
     #[value(name = "sleepers_1m")]
     #[serde(rename = "sleepers_1m")]
     Sleepers1m,
-    /// A million tasks wait for the same permit; bytes that one holds.
+    /// A million tasks sleep, and none has ended; bytes that one holds.
     #[value(name = "alive_1m")]
     #[serde(rename = "alive_1m")]
     Alive1m,

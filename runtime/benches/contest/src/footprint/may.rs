@@ -1,32 +1,25 @@
-//! On may. Its semaphore cannot be closed: every task gets a permit in the end.
+//! On may.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use may::coroutine::{sleep, yield_now};
 use may::go;
-use may::sync::Semphore;
 
-use super::{BEFORE_IDLE, Before, SETTLING};
-use crate::crowd::{are_waiting, arrive, leave};
+use super::{BEFORE_IDLE, Before, FOR_EVER, SETTLING};
+use crate::crowd::{are_waiting, arrive};
 use crate::measure::{Figure, Watch};
 
+/// The tasks are left to the end of the process.
 pub fn alive(count: u64) -> Figure {
     let before = Before::now();
-    let gate = Arc::new(Semphore::new(0));
     for _ in 0..count {
-        let gate = Arc::clone(&gate);
-        go!(move || {
+        go!(|| {
             arrive();
-            gate.wait();
-            leave();
+            sleep(FOR_EVER);
         });
     }
     until_waiting(count);
-    let growth = before.growth();
-    (0..count).for_each(|_| gate.post());
-    until_waiting(0);
-    growth
+    before.growth()
 }
 
 pub fn idle(seconds: u64) -> Figure {
@@ -40,6 +33,7 @@ pub fn idle(seconds: u64) -> Figure {
     watch.share()
 }
 
+/// Lets others run until so many wait.
 pub fn until_waiting(count: u64) {
     while !are_waiting(count) {
         yield_now();

@@ -8,10 +8,12 @@ pub mod tokio;
 use std::time::Duration;
 
 use crate::measure::Figure;
-use crate::memory;
+use crate::{crowd, memory};
 
 /// Tasks that run and end before a runtime is idle.
 pub const BEFORE_IDLE: u64 = 1_000;
+/// Longer than any round.
+pub const FOR_EVER: Duration = Duration::from_secs(3_600);
 /// How long a runtime has to become idle.
 pub const SETTLING: Duration = Duration::from_millis(500);
 
@@ -19,7 +21,9 @@ pub const SETTLING: Duration = Duration::from_millis(500);
 pub struct Before(u64);
 
 impl Before {
+    /// Now, when none of them has come to wait.
     pub fn now() -> Self {
+        crowd::forget();
         Self(memory::held_bytes())
     }
 

@@ -1,31 +1,24 @@
 //! On this project's runtime.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::sync::Semaphore;
 use runtime::{sleep, spawn, yield_now};
 
-use super::{BEFORE_IDLE, Before, SETTLING};
-use crate::crowd::{are_waiting, arrive, leave};
+use super::{BEFORE_IDLE, Before, FOR_EVER, SETTLING};
+use crate::crowd::{are_waiting, arrive};
 use crate::measure::{Figure, Watch};
 
+/// The tasks are left to the end of the runtime.
 pub fn alive(count: u64) -> Figure {
     let before = Before::now();
-    let gate = Arc::new(Semaphore::new(0));
     for _ in 0..count {
-        let gate = Arc::clone(&gate);
-        spawn(move || {
+        spawn(|| {
             arrive();
-            assert!(gate.acquire().is_err(), "there are no permits");
-            leave();
+            sleep(FOR_EVER);
         });
     }
     until_waiting(count);
-    let growth = before.growth();
-    gate.close();
-    until_waiting(0);
-    growth
+    before.growth()
 }
 
 pub fn idle(seconds: u64) -> Figure {
@@ -39,6 +32,7 @@ pub fn idle(seconds: u64) -> Figure {
     watch.share()
 }
 
+/// Lets others run until so many wait.
 pub fn until_waiting(count: u64) {
     while !are_waiting(count) {
         yield_now();

@@ -1,33 +1,26 @@
 //! On tokio's multi-threaded runtime.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::spawn;
-use tokio::sync::Semaphore;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use super::{BEFORE_IDLE, Before, SETTLING};
-use crate::crowd::{are_waiting, arrive, leave};
+use super::{BEFORE_IDLE, Before, FOR_EVER, SETTLING};
+use crate::crowd::{are_waiting, arrive};
 use crate::measure::{Figure, Watch};
 
+/// The tasks are left to the end of the runtime.
 pub async fn alive(count: u64) -> Figure {
     let before = Before::now();
-    let gate = Arc::new(Semaphore::new(0));
     for _ in 0..count {
-        let gate = Arc::clone(&gate);
-        spawn(async move {
+        spawn(async {
             arrive();
-            assert!(gate.acquire().await.is_err(), "there are no permits");
-            leave();
+            sleep(FOR_EVER).await;
         });
     }
     until_waiting(count).await;
-    let growth = before.growth();
-    gate.close();
-    until_waiting(0).await;
-    growth
+    before.growth()
 }
 
 pub async fn idle(seconds: u64) -> Figure {
@@ -41,6 +34,7 @@ pub async fn idle(seconds: u64) -> Figure {
     watch.share()
 }
 
+/// Lets others run until so many wait.
 pub async fn until_waiting(count: u64) {
     while !are_waiting(count) {
         yield_now().await;
