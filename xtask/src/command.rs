@@ -90,6 +90,15 @@ impl Invocation {
         self
     }
 
+    /// The same call as what `other` shall run: its program and arguments come last.
+    pub fn through(self, other: Self) -> Self {
+        let mut wrapped = other.arg(self.program).args(self.arguments);
+        wrapped.set.extend(self.set);
+        wrapped.removed.extend(self.removed);
+        wrapped.folder = self.folder.or(wrapped.folder);
+        wrapped
+    }
+
     /// The same call through `sudo`: the variables are passed by `env`, because sudo drops them.
     /// `prompt` says whether sudo may ask for a password.
     pub fn through_sudo(self, prompt: bool) -> Self {
@@ -200,6 +209,13 @@ mod tests {
             call.through_sudo(false).to_string(),
             "sudo -n env PARKWATCH_LISTEN=127.0.0.1:0 observer run"
         );
+    }
+
+    #[test]
+    fn another_program_can_run_it() {
+        let call = Invocation::new("server").arg("--serve").env("KEY", "1");
+        let pinned = call.through(Invocation::new("taskset").args(["-c", "0"]));
+        assert_eq!(pinned.to_string(), "KEY=1 taskset -c 0 server --serve");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask setup|build|dist|run|test|stress|bench|tidy|licences`.
+//! The project's own commands: `cargo xtask setup|build|dist|run|test|stress|bench|figures|tidy|licences`.
 //!
 //! Called by people through the alias in `.cargo/config.toml` and by `.ci/run`. This file parses
 //! the command line and hands over; it never builds or starts anything by itself.
@@ -54,6 +54,8 @@ enum Command {
     Stress(stress::Options),
     /// Measures the runtime beside its peers and prints a Markdown table.
     Bench(bench::Options),
+    /// Puts what `bench` has kept into docs/performance.md, with its samples and images.
+    Figures,
     /// Checks the rules of the source tree: stage order, where libc and atomics live, file sizes.
     Tidy,
     /// Runs clippy on the kernel programs, with their own compiler and target.
@@ -82,6 +84,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
         Command::Test(options) => return test::run(&workspace, &options),
         Command::Stress(options) => return stress::run(&workspace, &options),
         Command::Bench(options) => bench::run(&workspace, &options)?,
+        Command::Figures => bench::figures::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::ClippyEbpf(options) => build::clippy(&workspace, &options)?,
         Command::Licences => licences::run(&workspace)?,

@@ -58,7 +58,10 @@ fn versions(workspace: &Workspace, allocator: &str) -> String {
         Some(version) => format!("{name} {version}"),
         None => name.to_owned(),
     };
-    let peers = ["tokio", "may"].map(shown).join(", ");
+    let go = runner::ask(&Invocation::new("go").args(["env", "GOVERSION"])).unwrap_or_default();
+    let peers = [shown("tokio"), shown("may"), go.trim().to_owned()];
+    let peers = peers.iter().filter(|peer| !peer.is_empty()).cloned();
+    let peers = peers.collect::<Vec<_>>().join(", ");
     let ours = format!("{}{}", env!("CARGO_PKG_VERSION"), commit(workspace));
     let rustc = rustc.trim();
     format!(

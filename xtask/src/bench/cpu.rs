@@ -61,10 +61,14 @@ impl Window {
         })
     }
 
+    /// The processor time that was used until now.
+    pub fn used(&self) -> Result<Duration> {
+        Ok(self.account.used()?.saturating_sub(self.used))
+    }
+
     /// Ends now: the share of one core that was used, 1 for all of it.
     pub fn end(self) -> Result<f64> {
-        let used = self.account.used()?.saturating_sub(self.used);
-        Ok(used.as_secs_f64() / self.begin.elapsed().as_secs_f64())
+        Ok(self.used()?.as_secs_f64() / self.begin.elapsed().as_secs_f64())
     }
 }
 

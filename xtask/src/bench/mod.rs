@@ -1,25 +1,37 @@
 //! `cargo xtask bench`: what the runtime costs beside its peers, and what being observed costs.
 //!
-//! Four parts: `peers` (ours, tokio, may, threads and Go), `probe` (a probe that nobody listens to), `observed`
-//! (each of ours unobserved against each mode of the observer) and `monitor` (the price of the
-//! monitor's thread). Each prints a Markdown table with its conditions and keeps it in
-//! `target/bench/`, anew after each row, so that a run that is ended early leaves what it had.
+//! Six parts: `peers` (ours, tokio, may, threads and Go), `primitives` (the same over channels, locks,
+//! timers and pools), `curves` (what grows with the number of tasks), `probe` (a probe that nobody
+//! listens to), `observed` (each of ours unobserved against each mode of the observer) and `monitor`
+//! (the price of the monitor's thread). Each prints a Markdown table with its conditions and keeps it
+//! in `target/bench/`, anew after each row, so that a run that is ended early leaves what it had.
+//! `figures` puts what the first three have kept into the docs.
 
+mod aims;
+mod available;
+mod chart;
 mod conditions;
+mod contestants;
 mod conversation;
 mod cpu;
+mod curves;
+mod echo;
+pub mod figures;
+mod growth;
 mod monitor;
 mod observed;
 mod pairs;
 mod peers;
 mod probe;
+mod row;
 mod semaphores;
 mod shares;
+mod sheet;
 mod statistics;
 mod table;
 mod watch;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use std::path::PathBuf;
 
 use crate::build;
@@ -28,9 +40,8 @@ use crate::plan::{self, Step};
 use crate::privilege::Privilege;
 use crate::setup;
 use crate::workspace::Workspace;
-use conditions::Conditions;
 
-/// The measurements, by the names that the contestants know.
+/// The measurements that are taken observed, too, by the names that the contestants know.
 const BENCHES: [&str; 7] = [
     "spawn_join",
     "spawn_then_join",
@@ -41,7 +52,28 @@ const BENCHES: [&str; 7] = [
     "recursion",
 ];
 
-/// Those over channels, locks, timers and pools, of `peers` only.
+/// Those of `peers`, in the order of the table.
+const TASKS: [&str; 14] = [
+    "spawn_join",
+    "spawn_join_all",
+    "spawn_then_join",
+    "chan_round_trip",
+    "yield_2",
+    "yield_1000",
+    "skynet_1m",
+    "sleepers_1m",
+    "alive_1m",
+    "echo_64",
+    "echo_1000",
+    "recursion",
+    "recursion_yield",
+    "idle",
+];
+
+/// Those over any number of tasks, of `curves`.
+const CURVES: [&str; 3] = ["waves", "pairs", "sleepers"];
+
+/// Those over channels, locks, timers and pools, of `primitives`.
 const PRIMITIVES: [&str; 12] = [
     "fan_in",
     "four_to_four",
@@ -64,16 +96,24 @@ pub struct Options {
     /// The parts to run, all when none is named.
     #[arg(value_enum)]
     parts: Vec<Part>,
-    /// Of `peers` and `observed`: only this measurement; may be given more than once.
-    #[arg(long = "bench", value_name = "NAME", value_parser = [&BENCHES[..], &PRIMITIVES].concat())]
+    /// Of all but `probe` and `monitor`: only this measurement; may be given more than once.
+    #[arg(
+        long = "bench",
+        value_name = "NAME",
+        value_parser = [&TASKS[..], &PRIMITIVES, &CURVES].concat()
+    )]
     names: Vec<String>,
-    /// Of `peers`: how often each measurement is repeated.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
-    rounds: u32,
+    /// How often each measurement is repeated: of `peers` and `primitives` [default: 10], of
+    /// `curves` [default: 3].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// Of `curves`: the largest number of tasks.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100..))]
+    most: u64,
     /// Of `probe` and `observed`: how often each of the two sides is measured.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pairs: u32,
-    /// Of `peers`, `probe` and `observed`: operations of a round, instead of each one's own.
+    /// Of all but `monitor`: operations of a round, instead of each one's own.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Of `monitor`: how often each state is measured.
@@ -94,6 +134,10 @@ pub struct Options {
 enum Part {
     /// Ours, tokio, may, threads and Go, each in processes of its own.
     Peers,
+    /// The same over channels, locks, timers and pools, with one worker and two.
+    Primitives,
+    /// What grows with the number of tasks: ours, tokio and Go, 100 to 1,000,000 tasks.
+    Curves,
     /// A probe whose semaphore is 0: a load and a branch, in a loop without and with it.
     Probe,
     /// Ours unobserved against observed, in one process.
@@ -103,7 +147,14 @@ enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 4] = [Self::Peers, Self::Probe, Self::Observed, Self::Monitor];
+    const ALL: [Self; 6] = [
+        Self::Peers,
+        Self::Primitives,
+        Self::Curves,
+        Self::Probe,
+        Self::Observed,
+        Self::Monitor,
+    ];
 
     fn needs_root(self) -> bool {
         matches!(self, Self::Observed | Self::Monitor)
@@ -120,6 +171,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     for part in parts {
         match part {
             Part::Peers => peers::run(workspace, options)?,
+            Part::Primitives => peers::run_primitives(workspace, options)?,
+            Part::Curves => curves::run(workspace, options)?,
             Part::Probe => probe::run(workspace, options)?,
             Part::Observed => observed::run(workspace, options, &observer)?,
             Part::Monitor => monitor::run(workspace, options, &observer)?,
@@ -160,38 +213,6 @@ fn build_contestants(workspace: &Workspace) -> Result<PathBuf> {
     Ok(workspace.release("contest"))
 }
 
-/// Where the table of one part goes.
-struct Sheet {
-    path: PathBuf,
-    conditions: Conditions,
-}
-
-impl Sheet {
-    /// The sheet of the part `name`; the conditions are those from now on.
-    fn open(workspace: &Workspace, name: &str, conditions: Conditions) -> Result<Self> {
-        let folder = workspace.target.join("bench");
-        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
-        Ok(Self {
-            path: folder.join(format!("{name}.md")),
-            conditions,
-        })
-    }
-
-    /// Writes the table as it is so far; returns the whole text.
-    fn keep(&self, table: &str) -> Result<String> {
-        let text = format!("{table}\n{}\n", self.conditions.describe());
-        std::fs::write(&self.path, &text).with_context(|| self.path.display().to_string())?;
-        Ok(text)
-    }
-
-    /// Writes the finished table, and prints it.
-    fn publish(&self, workspace: &Workspace, table: &str) -> Result<()> {
-        println!("\n{}", self.keep(table)?);
-        println!("kept in {}\n", workspace.shown(&self.path));
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,7 +226,7 @@ mod tests {
 
     #[test]
     fn without_root_only_what_attaches_nothing_is_measured() {
-        assert_eq!(possible(&[], false).unwrap(), [Part::Peers, Part::Probe]);
+        assert_eq!(possible(&[], false).unwrap(), Part::ALL[..4]);
         assert!(possible(&[Part::Monitor], false).is_err());
         assert_eq!(possible(&[], true).unwrap(), Part::ALL);
         let named = [Part::Monitor, Part::Peers];

@@ -8,13 +8,15 @@ use anyhow::{Context, Result};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::Options;
+use super::available;
 use super::conditions::Conditions;
 use super::conversation::Conversation;
 use super::cpu::{Account, Window};
 use super::semaphores::Armed;
 use super::shares::{self, Row};
+use super::sheet::Sheet;
 use super::watch::Watch;
-use super::{Options, Sheet};
 use crate::build;
 use crate::command::Invocation;
 use crate::plan;
@@ -57,7 +59,7 @@ const STATES: [(Load, Armed, Option<f64>); 5] = [
 
 /// Measures all states of one target, one after the other.
 pub fn run(workspace: &Workspace, options: &Options, observer: &Path) -> Result<()> {
-    let available = available_memory();
+    let available = available::memory_bytes();
     if available < options.tasks * TASK_BYTES {
         plan::say(&format!(
             "`monitor` left out: {} parked tasks want {} MB, {} MB are free; `--tasks` takes fewer",
@@ -205,16 +207,6 @@ fn describe(load: Load, tasks: u64) -> String {
             WAKE_EVERY.as_secs()
         ),
     }
-}
-
-/// Memory that can be had without swapping, in bytes; 0 if the kernel does not say.
-fn available_memory() -> u64 {
-    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }
 
 #[cfg(test)]

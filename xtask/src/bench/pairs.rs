@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
+use super::row::duration;
 use super::statistics::{Interval, bootstrap, median, spread};
-use super::table::duration;
 
 /// How long the slower round of a pair is to take: many reports of the monitor, which come every
 /// 100 ms.

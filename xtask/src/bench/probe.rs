@@ -7,9 +7,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::fmt::Write;
 
+use super::Options;
 use super::conditions::Conditions;
+use super::sheet::Sheet;
 use super::statistics::{bootstrap, median, spread};
-use super::{Options, Sheet};
 use crate::command::Invocation;
 use crate::plan::{self, Step};
 use crate::runner::{self, Show};

@@ -55,7 +55,8 @@ fn cell(shares: &[f64]) -> String {
     format!("{middle} ({} – {})", percent(low), percent(high))
 }
 
-fn percent(share: f64) -> String {
+/// A share in percent of a core.
+pub fn percent(share: f64) -> String {
     format!("{:.3} %", share * 100.0)
 }
 

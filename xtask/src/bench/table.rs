@@ -1,75 +1,10 @@
-//! The Markdown table of the part `peers`, and how durations are written in all tables.
+//! The Markdown table of the parts `peers` and `primitives`. Pure.
 
+use super::row::{Column, Row, Unit};
 use super::statistics::{Interval, bootstrap, median, spread};
 use std::fmt::Write;
 
-/// One measurement of one contestant.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Sample {
-    /// Nanoseconds per operation.
-    Nanoseconds(f64),
-    /// The same, and the share of objects that were used again.
-    Pooled { ns: f64, reused: f64 },
-    /// The contestant cannot do this, and why.
-    Skipped(String),
-}
-
-/// All rounds of one measurement, a column a runtime, ours first.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    name: String,
-    columns: Vec<Column>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Column {
-    runtime: &'static str,
-    samples: Vec<f64>,
-    reused: Vec<f64>,
-    skipped: Option<String>,
-}
-
-impl Row {
-    /// An empty row.
-    pub fn new(name: impl Into<String>, runtimes: &[&'static str]) -> Self {
-        let column = |runtime: &&'static str| Column {
-            runtime,
-            samples: Vec::new(),
-            reused: Vec::new(),
-            skipped: None,
-        };
-        Self {
-            name: name.into(),
-            columns: runtimes.iter().map(column).collect(),
-        }
-    }
-
-    /// Adds a sample of the runtime number `at`.
-    pub fn push(&mut self, at: usize, sample: Sample) {
-        match sample {
-            Sample::Nanoseconds(ns) => self.columns[at].samples.push(ns),
-            Sample::Pooled { ns, reused } => {
-                self.columns[at].samples.push(ns);
-                self.columns[at].reused.push(reused);
-            }
-            Sample::Skipped(reason) => self.columns[at].skipped = Some(reason),
-        }
-    }
-
-    /// The newest samples, for the progress line.
-    pub fn last_round(&self) -> String {
-        let last = |column: &Column| {
-            let ns = column
-                .samples
-                .last()
-                .map_or_else(|| "–".to_owned(), |ns| duration(*ns));
-            format!("{} {ns}", column.runtime)
-        };
-        self.columns.iter().map(last).collect::<Vec<_>>().join(", ")
-    }
-}
-
-/// The table: per measurement and runtime the median, the spread, and how long ours takes
+/// The table: per measurement and runtime the median, the spread, and how much ours takes
 /// relative to it, with the 95 % interval of the ratios within the rounds.
 pub fn render(rows: &[Row]) -> String {
     let mut text = String::from(
@@ -78,13 +13,12 @@ pub fn render(rows: &[Row]) -> String {
     );
     for row in rows {
         for (at, column) in row.columns.iter().enumerate() {
-            let ours = &row.columns[0].samples;
-            let ratio = if at == 0 {
-                String::new()
-            } else {
-                ratio(ours, &column.samples)
+            let ratio = match (at, row.ratios(column)) {
+                (0, _) => String::new(),
+                (_, Some(ratios)) => ratio(&ratios),
+                (_, None) => "–".to_owned(),
             };
-            let (middle, ends) = column.cells();
+            let (middle, ends) = cells(column, row);
             let _ = writeln!(
                 text,
                 "| {} | {} | {middle} | {ends} | {ratio} |",
@@ -95,32 +29,34 @@ pub fn render(rows: &[Row]) -> String {
     text
 }
 
-impl Column {
-    fn cells(&self) -> (String, String) {
-        if self.samples.is_empty() {
-            return ("–".to_owned(), self.skipped.clone().unwrap_or_default());
-        }
-        let (low, high) = spread(&self.samples);
-        let mut middle = duration(median(&self.samples));
-        if !self.reused.is_empty() {
-            let _ = write!(middle, ", {:.1} % used again", 100.0 * median(&self.reused));
-        }
-        (middle, format!("{} – {}", duration(low), duration(high)))
+/// The median and the spread, or why there are none.
+fn cells(column: &Column, row: &Row) -> (String, String) {
+    if column.samples.is_empty() {
+        return ("–".to_owned(), column.skipped.clone().unwrap_or_default());
     }
+    let unit: Unit = row.unit;
+    let (low, high) = spread(&column.samples);
+    let mut middle = unit.show(median(&column.samples));
+    if !column.reused.is_empty() {
+        let _ = write!(
+            middle,
+            ", {:.1} % used again",
+            100.0 * median(&column.reused)
+        );
+    }
+    if let Some(count) = column.count
+        && column.count != row.columns[0].count
+    {
+        let _ = write!(middle, ", {count} of them");
+    }
+    (middle, format!("{} – {}", unit.show(low), unit.show(high)))
 }
 
-fn ratio(ours: &[f64], peer: &[f64]) -> String {
-    if ours.is_empty() || ours.len() != peer.len() {
-        return "–".to_owned();
-    }
-    let ratios: Vec<f64> = ours
-        .iter()
-        .zip(peer)
-        .map(|(ours, peer)| ours / peer)
-        .collect();
-    let middle = median(&ratios);
+/// The median of the ratios, with its interval where there are enough.
+pub fn ratio(ratios: &[f64]) -> String {
+    let middle = median(ratios);
     let decimals = if middle < 0.1 { 4 } else { 2 };
-    match bootstrap(&ratios) {
+    match bootstrap(ratios) {
         Some(Interval { low, high, .. }) => {
             format!("{middle:.decimals$} ({low:.decimals$} – {high:.decimals$})")
         }
@@ -128,39 +64,18 @@ fn ratio(ours: &[f64], peer: &[f64]) -> String {
     }
 }
 
-/// A duration with three significant figures.
-pub fn duration(ns: f64) -> String {
-    let (value, unit) = match ns {
-        ns if ns < 1e3 => (ns, "ns"),
-        ns if ns < 1e6 => (ns / 1e3, "µs"),
-        ns if ns < 1e9 => (ns / 1e6, "ms"),
-        ns => (ns / 1e9, "s"),
-    };
-    let decimals = if value < 10.0 {
-        2
-    } else {
-        usize::from(value < 100.0)
-    };
-    format!("{value:.decimals$} {unit}")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::row::Sample;
     use super::*;
 
     #[test]
-    fn durations_have_three_figures() {
-        let shown: Vec<_> = [0.9512, 34.04, 549.4, 1234.0, 2.4e9].map(duration).into();
-        assert_eq!(shown, ["0.95 ns", "34.0 ns", "549 ns", "1.23 µs", "2.40 s"]);
-    }
-
-    #[test]
     fn a_row_shows_each_runtime_and_its_ratio() {
-        let mut row = Row::new("spawn_join", &["ours", "tokio", "may"]);
+        let mut row = Row::new("spawn_join", Unit::Nanoseconds, &["ours", "tokio", "may"]);
         for ns in [100.0, 110.0, 90.0, 100.0, 100.0, 100.0] {
-            row.push(0, Sample::Nanoseconds(ns));
-            row.push(1, Sample::Nanoseconds(ns * 2.0));
-            row.push(2, Sample::Skipped("no such thing".to_owned()));
+            row.push("ours", Some(9), Sample::Value(ns));
+            row.push("tokio", Some(9), Sample::Value(ns * 2.0));
+            row.push("may", None, Sample::Skipped("no such thing".to_owned()));
         }
         let table = render(&[row]);
         let lines: Vec<_> = table.lines().skip(2).collect();
@@ -173,5 +88,17 @@ mod tests {
             "| spawn_join | tokio | 200 ns | 180 ns – 220 ns | 0.50 (0.50 – 0.50) |"
         );
         assert_eq!(lines[2], "| spawn_join | may | – | no such thing | – |");
+    }
+
+    #[test]
+    fn says_who_did_fewer_than_ours() {
+        let mut row = Row::new("alive_1m", Unit::Bytes, &["ours", "may"]);
+        row.push("ours", Some(1_000), Sample::Value(2048.0));
+        row.push("may", Some(30), Sample::Value(1024.0));
+        let table = render(&[row]);
+        assert!(
+            table.contains("| may | 1.00 KiB, 30 of them | 1.00 KiB – 1.00 KiB | 2.00 |"),
+            "{table}"
+        );
     }
 }

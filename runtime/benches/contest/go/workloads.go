@@ -42,6 +42,17 @@ func spawnJoin(count int) {
 	all(count, func() {})
 }
 
+func spawnJoinAll(count int) {
+	workers := runtime.GOMAXPROCS(0)
+	all(workers, func() { spawnJoin(count / workers) })
+}
+
+func waves(count, tasks int) {
+	for i := 0; i < count/tasks; i++ {
+		spawnJoin(tasks)
+	}
+}
+
 func spawnThenJoin(count int) {
 	for i := 0; i < count; i++ {
 		done := make(chan int, 1)
@@ -50,13 +61,19 @@ func spawnThenJoin(count int) {
 	}
 }
 
-func roundTrips(count int) {
+// Waits for the gate, where there is one, before the first round trip.
+func roundTrips(count int, gate chan struct{}) {
 	there, back := make(chan int, 1), make(chan int, 1)
 	go func() {
 		for number := range there {
 			back <- number
 		}
 	}()
+	if gate != nil {
+		waiting.Add(1)
+		<-gate
+		waiting.Add(-1)
+	}
 	for i := 0; i < count; i++ {
 		there <- i
 		<-back
@@ -72,25 +89,61 @@ func yields(count, number int) {
 	})
 }
 
-func sleepers(count int) {
-	all(count, func() { time.Sleep(time.Second) })
+// Goroutines that a goroutine of skynet starts.
+const below = 10
+
+func skynet1m(count int) {
+	sum := make(chan int)
+	go skynet(sum, 0, count)
+	if <-sum != count*(count-1)/2 {
+		panic("a leaf is missing")
+	}
+}
+
+// Sends the sum of the leaves, numbered from first on.
+func skynet(sum chan<- int, first, leaves int) {
+	if leaves == 1 {
+		sum <- first
+		return
+	}
+	each := (leaves + below - 1) / below
+	sums, number := make(chan int), 0
+	for at := 0; at < leaves; at += each {
+		size := each
+		if size > leaves-at {
+			size = leaves - at
+		}
+		go skynet(sums, first+at, size)
+		number++
+	}
+	total := 0
+	for ; number > 0; number-- {
+		total += <-sums
+	}
+	sum <- total
+}
+
+func sleepers(count int, each time.Duration) {
+	all(count, func() { time.Sleep(each) })
 }
 
 //go:noinline
-func recurse(bytes int) int {
+func recurse(bytes int, atBottom func()) int {
 	var locals [256]byte
 	for i := range locals {
 		locals[i] = byte(bytes)
 	}
 	below := 0
 	if bytes > len(locals) {
-		below = recurse(bytes - len(locals))
+		below = recurse(bytes-len(locals), atBottom)
+	} else {
+		atBottom()
 	}
 	return below + int(locals[bytes&255])
 }
 
-func recursion(count int) {
-	all(count, func() { sink.Add(uint64(recurse(64 * 1024))) })
+func recursion(count int, atBottom func()) {
+	all(count, func() { sink.Add(uint64(recurse(64*1024, atBottom))) })
 }
 
 func channel(count, senders, receivers int, messages chan int) {

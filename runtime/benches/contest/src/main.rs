@@ -9,11 +9,17 @@
 //!
 //! With `--interactive` it stays in one process and runs one round for each line on stdin,
 //! so that a caller can arm and disarm the probes between rounds. A line is empty, or the
-//! number of operations of its round.
+//! number of operations of its round. With `--serve` it says on which address it answers every
+//! byte with the same byte, and does that until it is killed; `contest-load` is who asks.
 
 mod contestant;
+mod crowd;
+mod echo;
+mod floor;
+mod footprint;
 mod may;
 mod measure;
+mod memory;
 mod ours;
 mod primitives;
 mod recursion;
@@ -39,14 +45,20 @@ struct Options {
     #[arg(long, value_enum)]
     runtime: Contestant,
     /// The load.
-    #[arg(long, value_enum)]
-    bench: Bench,
+    #[arg(long, value_enum, required_unless_present = "serve")]
+    bench: Option<Bench>,
+    /// Serve echo instead of carrying a load.
+    #[arg(long, conflicts_with = "bench")]
+    serve: bool,
     /// Threads that run tasks.
     #[arg(long, default_value_t = 2)]
     workers: usize,
     /// Operations per round, instead of the bench's own number.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+    /// Of `waves`, `pairs` and `sleepers`: tasks at a time.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(2..))]
+    tasks: u64,
     /// Rounds, after one round of a tenth of the size that is not reported.
     #[arg(long, default_value_t = 1)]
     rounds: u32,
@@ -57,26 +69,28 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let count = options.count.unwrap_or_else(|| options.bench.operations());
-    let load = Load {
-        bench: options.bench,
-        workers: options.workers,
-        count,
+    let Some(bench) = options.bench else {
+        return Ok(options.runtime.serve(options.workers, echo::announce)?);
     };
+    let load = options.runtime.fits(Load {
+        bench,
+        workers: options.workers,
+        count: options.count.unwrap_or_else(|| bench.operations()),
+        tasks: options.tasks,
+    });
     if let Some(reason) = options.runtime.refuses(&load) {
         return print(&Report::skipped(options.runtime, &load, reason));
     }
-    options.runtime.run(&Load {
-        count: (count / 10).max(1),
-        ..load
-    });
+    if bench.warms_up() {
+        options.runtime.run(&load.tenth());
+    }
     if options.interactive {
         for line in stdin().lock().lines() {
-            round(options.runtime, &load_of(&line?, &load)?)?;
+            print(&round(options.runtime, &load_of(&line?, &load)?))?;
         }
         return Ok(());
     }
-    (0..options.rounds).try_for_each(|_| round(options.runtime, &load))
+    (0..options.rounds).try_for_each(|_| print(&round_above_floor(options.runtime, &load)))
 }
 
 /// The load of the round that a line on stdin asks for.
@@ -91,10 +105,21 @@ fn load_of(line: &str, own: &Load) -> Result<Load> {
     Ok(Load { count, ..*own })
 }
 
-fn round(contestant: Contestant, load: &Load) -> Result<()> {
+fn round(contestant: Contestant, load: &Load) -> Report {
     measure::begin();
-    let elapsed = contestant.run(load);
-    print(&Report::measured(contestant, load, elapsed))
+    let figure = contestant.run(load);
+    Report::measured(contestant, load, figure)
+}
+
+/// A round; of the workload that is mostly about memory, also what that memory alone takes.
+fn round_above_floor(contestant: Contestant, load: &Load) -> Report {
+    let before = memory::resident_bytes();
+    let report = round(contestant, load);
+    if load.bench != Bench::Sleepers1m || !matches!(contestant, Contestant::Ours) {
+        return report;
+    }
+    let touched = memory::peak_resident_bytes().saturating_sub(before) / memory::PAGE_BYTES;
+    report.above(contestant::SLEEP + floor::touching(touched, load.count, load.workers))
 }
 
 fn print(report: &Report) -> Result<()> {

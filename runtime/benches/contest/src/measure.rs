@@ -1,11 +1,13 @@
 //! What one round reports: a line of JSON.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::contestant::{Bench, Contestant, Load};
+use crate::memory;
 
 /// Objects that pools have made in this round.
 static MADE: AtomicU64 = AtomicU64::new(0);
@@ -13,6 +15,55 @@ static MADE: AtomicU64 = AtomicU64::new(0);
 /// A pool had none to use again.
 pub fn count_made() {
     MADE.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What a workload took.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Figure {
+    /// Time, for all of its operations.
+    Time(Duration),
+    /// Memory, for all of its tasks.
+    Bytes(u64),
+    /// A share of one core.
+    Share(f64),
+}
+
+/// Time and processor time from some moment on.
+pub struct Watch {
+    begun: Instant,
+    used: Duration,
+}
+
+impl Watch {
+    /// Begins now.
+    pub fn start() -> Self {
+        Self {
+            used: used(),
+            begun: Instant::now(),
+        }
+    }
+
+    /// The time since then.
+    pub fn elapsed(&self) -> Figure {
+        Figure::Time(self.begun.elapsed())
+    }
+
+    /// The processor time of all threads since then.
+    pub fn used(&self) -> Figure {
+        Figure::Time(used() - self.used)
+    }
+
+    /// The share of a core that was used since then.
+    pub fn share(&self) -> Figure {
+        let elapsed = self.begun.elapsed();
+        Figure::Share((used() - self.used).as_secs_f64() / elapsed.as_secs_f64())
+    }
+}
+
+/// The processor time that this process has used.
+fn used() -> Duration {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::try_from(used).expect("time is not negative")
 }
 
 /// One round, or why there was none.
@@ -26,23 +77,49 @@ pub struct Report {
     ns_per_op: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     elapsed_ns: Option<u64>,
+    /// Of the bench `alive_1m`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_per_task: Option<f64>,
+    /// Of the bench `idle`: the share of a core.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    share: Option<f64>,
     peak_rss_bytes: u64,
     /// Of the bench `pool`: the share of objects that were used again.
     #[serde(skip_serializing_if = "Option::is_none")]
     reused: Option<f64>,
+    /// Of the bench `sleepers_1m` on ours: what the second and the memory alone would take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floor_ns_per_op: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<&'static str>,
 }
 
 impl Report {
-    pub fn measured(runtime: Contestant, load: &Load, elapsed: Duration) -> Self {
-        let elapsed_ns = u64::try_from(elapsed.as_nanos()).expect("a round of under 500 years");
-        Self {
-            ns_per_op: Some(elapsed_ns as f64 / load.count as f64),
-            elapsed_ns: Some(elapsed_ns),
-            reused: (load.bench == Bench::Pool).then(|| reused(load.count)),
-            ..Self::empty(runtime, load)
+    pub fn measured(runtime: Contestant, load: &Load, figure: Figure) -> Self {
+        let count = load.count as f64;
+        let empty = Self::empty(runtime, load);
+        match figure {
+            Figure::Time(elapsed) => Self {
+                ns_per_op: Some(elapsed.as_nanos() as f64 / count),
+                elapsed_ns: Some(u64::try_from(elapsed.as_nanos()).expect("under 500 years")),
+                reused: (load.bench == Bench::Pool).then(|| reused(load.count)),
+                ..empty
+            },
+            Figure::Bytes(bytes) => Self {
+                bytes_per_task: Some(bytes as f64 / count),
+                ..empty
+            },
+            Figure::Share(share) => Self {
+                share: Some(share),
+                ..empty
+            },
         }
+    }
+
+    /// The same with the least that the round could have taken.
+    pub fn above(mut self, floor: Duration) -> Self {
+        self.floor_ns_per_op = Some(floor.as_nanos() as f64 / self.count as f64);
+        self
     }
 
     pub fn skipped(runtime: Contestant, load: &Load, reason: &'static str) -> Self {
@@ -60,8 +137,11 @@ impl Report {
             count: load.count,
             ns_per_op: None,
             elapsed_ns: None,
+            bytes_per_task: None,
+            share: None,
             reused: None,
-            peak_rss_bytes: peak_rss_bytes(),
+            floor_ns_per_op: None,
+            peak_rss_bytes: memory::peak_resident_bytes(),
             skipped: None,
         }
     }
@@ -74,12 +154,4 @@ pub fn begin() {
 
 fn reused(count: u64) -> f64 {
     1.0 - MADE.load(Ordering::Relaxed) as f64 / count as f64
-}
-
-/// The largest resident set that this process has had; 0 if the kernel does not say.
-fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = peak.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    kilobytes.unwrap_or(0) * 1024
 }

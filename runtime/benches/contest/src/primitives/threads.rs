@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::thread::{spawn, yield_now};
-use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use crossbeam_utils::sync::WaitGroup;
@@ -11,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::{LOCKERS, ROOM, TASKS, WRITES_EVERY, work};
 use crate::contestant::{Bench, Load};
+use crate::measure::{Figure, Watch};
 
 /// What threads have not, or what is about tasks.
 pub fn lacks(bench: Bench) -> Option<&'static str> {
@@ -31,9 +31,9 @@ pub fn lacks(bench: Bench) -> Option<&'static str> {
     }
 }
 
-pub fn run(load: &Load) -> Duration {
+pub fn run(load: &Load) -> Figure {
     let count = load.count;
-    let start = Instant::now();
+    let watch = Watch::start();
     match load.bench {
         Bench::FanIn => channel(count, 16, 1, bounded(ROOM)),
         Bench::FourToFour => channel(count, 4, 4, bounded(ROOM)),
@@ -46,7 +46,7 @@ pub fn run(load: &Load) -> Duration {
         Bench::WorkYield => works(count, true),
         _ => unreachable!("refused"),
     }
-    start.elapsed()
+    watch.elapsed()
 }
 
 fn channel(
