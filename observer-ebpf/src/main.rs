@@ -2,15 +2,16 @@
 //! processes; the event probes have a second one each, for a trace.
 //!
 //! The observer's `attach` stage loads the object and links `on_<probe>` to the probe's sites.
-//! An entry point names its probe and its handler, nothing else; handlers never loop, and
-//! every refusal by a map or the ring is counted by cause ([`loss`]). In ledger mode nothing
-//! is kept per task: what is current is overwritten by the next report, and a stall is a
-//! record in the ring.
+//! An entry point names its probe and its handler, nothing else; handlers never loop, but for the
+//! walk of a stack, which ends after 32 frames; and every refusal by a map or the ring is counted
+//! by cause ([`loss`]). In ledger mode nothing is kept per task but where a stalled one is parked:
+//! what is current is overwritten by the next report, and a stall is a record in the ring.
 //!
 //! | file | what |
 //! |---|---|
 //! | [`hit`] | what every probe's program does before and after its handler |
 //! | [`ledger`], [`stall`] | handlers of the ledger probes |
+//! | [`stack`] | the frame pointers of a task that stalls |
 //! | [`events`], [`faults`] | handlers of the event probes |
 //! | [`trace`] | the event probes once more, for a trace |
 //! | [`process`] | incarnations, accepted cookies, exec and exit |
@@ -36,6 +37,7 @@ mod maps;
 mod process;
 mod registers;
 mod site;
+mod stack;
 mod stall;
 mod trace;
 

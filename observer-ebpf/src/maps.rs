@@ -9,7 +9,7 @@ use observer_ebpf_abi as abi;
 use observer_ebpf_abi::{
     EventCounts, FaultKey, FaultValue, Histogram, HistogramKey, LedgerValue, Loss, MonitorValue,
     ParkedKey, ParkedValue, PoolValue, ProbeCost, Process, ReasonChunk, ReasonKey, SiteKey,
-    SiteText, TraceFilter,
+    SiteText, TaskKey, TraceFilter, WalkedStack,
 };
 use runtime_abi::PROBES;
 
@@ -59,6 +59,11 @@ pub static HISTOGRAMS: PerCpuHashMap<HistogramKey, Histogram> =
 #[map]
 pub static FAULTS: HashMap<FaultKey, FaultValue> =
     HashMap::with_max_entries(abi::MAX_FAULTS, ON_DEMAND);
+
+/// Stalled task → where it is parked.
+#[map]
+pub static STACKS: HashMap<TaskKey, WalkedStack> =
+    HashMap::with_max_entries(abi::MAX_STACKS, ON_DEMAND);
 
 /// The reasons of parked tasks, by slot.
 #[map]

@@ -1,11 +1,12 @@
 //! Handlers of the ledger probes that name tasks: each hit is a record in the ring.
 //!
-//! Nothing is kept here. A record that was lost is repeated by the monitor's rotation, and a
-//! stall whose end was lost is over when it is no longer repeated. A dump asks for every task
-//! again when records were lost.
+//! Of a stall nothing is kept here but where it is parked ([`stack`]). A record that was lost is
+//! repeated by the monitor's rotation, and a stall whose end was lost is over when it is no longer
+//! repeated. A dump asks for every task again when records were lost.
 
 use crate::emit::emit;
 use crate::hit::Hit;
+use crate::stack;
 use observer_ebpf_abi::{RECORD_STALL, RECORD_TASK, RECORD_UNSTALL, Record};
 
 /// `stall`: a task that is parked for longer than the stall period.
@@ -21,6 +22,7 @@ pub fn stall(hit: &Hit<'_>) {
         ..named(hit, RECORD_STALL)
     };
     emit(hit.context, &record);
+    stack::remember(hit, &record);
 }
 
 /// `unstall`: such a task goes on, or ended.
@@ -31,6 +33,7 @@ pub fn unstall(hit: &Hit<'_>) {
         ..named(hit, RECORD_UNSTALL)
     };
     emit(hit.context, &record);
+    stack::forget(hit, record.task);
 }
 
 /// `task`: one task of a dump.

@@ -19,6 +19,7 @@ mod event_hits;
 mod governor;
 mod histories;
 mod losses;
+mod stall_stacks;
 mod storms;
 mod targets;
 
@@ -50,6 +51,7 @@ use costs::ProbeSeconds;
 use event_hits::{EventHits, event_hit_ns};
 use histories::Histories;
 use losses::Losses;
+use stall_stacks::StallStacks;
 use storms::ArmedStorms;
 use targets::{Change, Targets};
 
@@ -189,6 +191,7 @@ struct Pipeline {
     probe_seconds: ProbeSeconds,
     collector: Collector,
     functions: Functions,
+    stall_stacks: StallStacks,
     model: Model,
     orphans: Orphans,
     detectors: Detectors,
@@ -219,6 +222,7 @@ impl Pipeline {
         Ok(Self {
             collector: Collector::new(&kernel),
             functions: Functions::default(),
+            stall_stacks: StallStacks::default(),
             targets: Targets::new(
                 settings.filter,
                 Attachments::new(kernel, settings.mode, settings.governor_share),
@@ -320,6 +324,7 @@ impl Pipeline {
         self.histories.step(now_ns, &snapshot);
         self.read_texts(now_ns);
         self.read_functions();
+        self.stall_stacks.learn(&mut self.model);
         for pid in self.model.strangers().to_vec() {
             let changes = self.targets.met(pid);
             self.apply(changes);
@@ -338,6 +343,7 @@ impl Pipeline {
     fn resync(&mut self) {
         let changes = self.targets.scan();
         self.apply(changes);
+        StallStacks::clear(&self.model, &self.collector);
         self.last_resync = Instant::now();
     }
 
@@ -409,6 +415,8 @@ impl Pipeline {
             .detectors
             .look(now_ns, clock::unix_offset_ns(), &self.model);
         self.storms.follow(now_ns, &detection, &self.targets);
+        self.stall_stacks
+            .ask(&detection, &self.model, &self.collector);
         log_findings(&detection);
         self.selection.update(now_ns, &self.model);
         self.losses.findings.look(detection.findings_left_out);

@@ -27,6 +27,18 @@ pub const MAX_HISTOGRAMS: u32 = 8_192;
 /// ([`crate::Loss::Faults`]), the growths are counted all the same.
 pub const MAX_FAULTS: u32 = 8_192;
 
+/// Stalled tasks whose stacks are kept. Beyond: those of others are not known
+/// ([`crate::Loss::Stacks`]), their stalls are reported all the same.
+pub const MAX_STACKS: u32 = 16_384;
+
+/// Return addresses of a stalled task's stack that are kept, the innermost first; deeper ones are
+/// cut.
+pub const STALL_FRAMES: usize = 32;
+
+/// How far above the saved stack pointer a frame of a stalled task may lie: the default limit of
+/// our runtime's stacks, and more than the innermost frames of wider ones take.
+pub const STALL_REACH_BYTES: u64 = 256 << 10;
+
 /// Chunks of park reasons in events mode. Beyond: the reasons of those slots' parks are unknown
 /// ([`crate::Loss::Reasons`]).
 pub const MAX_REASON_CHUNKS: u32 = 8_192;

@@ -28,6 +28,8 @@ pub mod names {
     pub const REASONS: &str = "REASONS";
     /// Hash: [`super::FaultKey`] → [`super::FaultValue`]: where stacks grow, while that is armed.
     pub const FAULTS: &str = "FAULTS";
+    /// Hash: [`super::TaskKey`] → [`super::WalkedStack`]: where stalled tasks are parked.
+    pub const STACKS: &str = "STACKS";
     /// Per-processor array: [`crate::Loss`] → `u64`.
     pub const LOSSES: &str = "LOSSES";
     /// Per-processor array: row of the probe table → [`super::ProbeCost`].
@@ -271,6 +273,38 @@ pub struct FaultValue {
     pub widest_bytes: u64,
 }
 
+/// A task of an incarnation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(C)]
+pub struct TaskKey {
+    /// See [`Process::incarnation`].
+    pub incarnation: u64,
+    /// The task.
+    pub task: u64,
+}
+
+/// The stack of a stalled task, as its frame pointers tell: one walk for each park.
+///
+/// It is the stack of a park if that began before the walk and was reported again after it:
+/// nobody ran on the stack meanwhile. Whether there are frame pointers at all is for the reader
+/// to judge: what is no address of code in the process is no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(C)]
+pub struct WalkedStack {
+    /// The saved program counter.
+    pub pc: u64,
+    /// The saved stack pointer.
+    pub sp: u64,
+    /// The saved frame pointer.
+    pub fp: u64,
+    /// How many of the frames were found; the others say nothing.
+    pub frame_count: u64,
+    /// Where each caller goes on, the innermost first.
+    pub frames: [u64; crate::STALL_FRAMES],
+    /// Boot time of the hit in nanoseconds, written last: 0 until the other fields are there.
+    pub walked_ns: u64,
+}
+
 /// What a histogram is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(C)]
@@ -344,6 +378,8 @@ plain! {
     EventCounts = 80,
     FaultKey = 24,
     FaultValue = 16,
+    TaskKey = 16,
+    WalkedStack = 296,
     HistogramKey = 16,
     ReasonKey = 16,
     ReasonChunk = 1024,

@@ -103,11 +103,13 @@ pub enum Loss {
     Trace = 12,
     /// The map of instructions at which stacks grow was full.
     Faults = 13,
+    /// The map of stalled tasks' stacks was full.
+    Stacks = 14,
 }
 
 impl Loss {
     /// Every cause, by index.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Processes,
         Self::Ledger,
         Self::Sites,
@@ -122,6 +124,7 @@ impl Loss {
         Self::Reasons,
         Self::Trace,
         Self::Faults,
+        Self::Stacks,
     ];
 
     /// The cause's name: the `map` label of `parkwatch_observer_events_lost_total`.
@@ -142,6 +145,7 @@ impl Loss {
             Self::Reasons => "reasons",
             Self::Trace => "trace",
             Self::Faults => "faults",
+            Self::Stacks => "stacks",
         }
     }
 }

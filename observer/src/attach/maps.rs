@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 
 /// The maps that later stages read, and those by which they tell the programs something.
-const READ: [&str; 14] = [
+const READ: [&str; 15] = [
     names::PROCESSES,
     names::LEDGER,
     names::SITES,
@@ -20,6 +20,7 @@ const READ: [&str; 14] = [
     names::FAULTS,
     names::HISTOGRAMS,
     names::REASONS,
+    names::STACKS,
     names::LOSSES,
     names::COSTS,
     names::TRACE_FILTER,

@@ -13,6 +13,7 @@ pub mod logging;
 pub mod output;
 pub mod probes;
 pub mod run;
+pub mod stalled_stack;
 pub mod top;
 pub mod trace;
 
@@ -80,6 +81,9 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Validate a configuration file.
     CheckConfig(check_config::Arguments),
+    /// Print the stack of one stalled task, for the daemon.
+    #[command(hide = true, name = crate::stacks::STALLED_STACK)]
+    StalledStack(stalled_stack::Arguments),
 }
 
 /// Parses the command line, runs the command, and gives its exit code.
@@ -117,6 +121,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dump(arguments) => dump::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::CheckConfig(arguments) => check_config::run(&arguments),
+        Command::StalledStack(arguments) => stalled_stack::run(&arguments),
     }
 }
 

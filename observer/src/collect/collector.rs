@@ -6,7 +6,8 @@ use super::{CollectError, MapUse, Snapshot, Text, sum, text};
 use crate::attach::{Kernel, Maps};
 use observer_ebpf_abi::{
     FaultKey, HistogramKey, LedgerValue, Loss, MonitorValue, ParkedKey, ParkedValue, Plain,
-    PoolValue, Process, ReasonKey, SiteKey, SiteText, incarnation_tgid, names,
+    PoolValue, Process, ReasonKey, SiteKey, SiteText, TaskKey, WalkedStack, incarnation_tgid,
+    names,
 };
 use runtime_abi::ProbeId;
 use std::sync::Arc;
@@ -58,6 +59,10 @@ impl Collector {
             "reasons",
             self.reader(names::REASONS).keys::<ReasonKey>()?.len(),
         );
+        used(
+            "stacks",
+            self.reader(names::STACKS).keys::<TaskKey>()?.len(),
+        );
         let losses = self
             .reader(names::LOSSES)
             .elements(|one: u64, other| one + other)?;
@@ -105,7 +110,27 @@ impl Collector {
         deleted += self
             .reader(names::REASONS)
             .delete(|key: &ReasonKey| key.incarnation == incarnation)?;
+        deleted += self.forget_stacks(|key| key.incarnation == incarnation)?;
         Ok(deleted)
+    }
+
+    /// What the kernel walked of a stalled task's stack, if it did. `walked_ns` is 0 while it does.
+    ///
+    /// # Errors
+    ///
+    /// The map could not be read.
+    pub fn stack(&self, key: TaskKey) -> Result<Option<WalkedStack>, CollectError> {
+        self.reader(names::STACKS).get(&key)
+    }
+
+    /// Deletes the stacks of these tasks; returns how many that were. One that is stalled all the
+    /// same is walked again at its next report.
+    ///
+    /// # Errors
+    ///
+    /// The map could not be read.
+    pub fn forget_stacks(&self, is_over: impl Fn(&TaskKey) -> bool) -> Result<usize, CollectError> {
+        self.reader(names::STACKS).delete(is_over)
     }
 
     /// How much was lost for one cause since the load.

@@ -1,26 +1,21 @@
 //! Names of functions, by instructions of a running process.
 //!
-//! Symbol tables are a stranger's, and may be large or broken. So a thread of its own reads them,
-//! whose panic or endless loop costs the names and nothing else: the pipeline asks, goes on, and
-//! has the answer some steps later.
+//! Symbol tables are a stranger's: they are read in the background, where a panic costs one name.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
-use std::thread;
 
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{Input, Symbolized, Symbolizer};
 
+use super::{Answerer, Background};
 use crate::discover::mapped_files;
 
 /// Most characters of a function's name; generics can make it far longer.
 const MAX_NAME: usize = 512;
 /// Processes whose files the symbolizer keeps open; beyond, it forgets them all.
 const MAX_PROCESSES: usize = 16;
-/// Instructions that wait for their names; others are asked for again later.
-const MAX_WAITING: usize = 256;
 
 /// A process's id, an instruction of it, and its function.
 pub type Named = (u32, u64, String);
@@ -29,60 +24,33 @@ pub type Named = (u32, u64, String);
 type Question = (u32, u64);
 
 /// Names functions.
-#[derive(Debug, Default)]
-pub struct Functions {
-    /// Begins with the first question.
-    thread: Option<(SyncSender<Question>, Receiver<Named>)>,
-    waiting: HashSet<Question>,
+#[derive(Debug)]
+pub struct Functions(Background<Question, String>);
+
+impl Default for Functions {
+    fn default() -> Self {
+        Self(Background::new("functions", answerer))
+    }
 }
 
 impl Functions {
     /// Asks for the function of an instruction of a process; again while it is not answered
     /// changes nothing.
     pub fn ask(&mut self, pid: u32, pc: u64) {
-        if self.waiting.len() >= MAX_WAITING || self.waiting.contains(&(pid, pc)) {
-            return;
-        }
-        let (questions, _) = self.thread.get_or_insert_with(start);
-        if questions.try_send((pid, pc)).is_ok() {
-            self.waiting.insert((pid, pc));
-        }
+        self.0.ask((pid, pc));
     }
 
     /// What was answered since the last time: the function, without symbols its module and the
     /// offset in that file, and of no module the address.
     pub fn answers(&mut self) -> Vec<Named> {
-        let answers = self
-            .thread
-            .iter()
-            .flat_map(|(_, answers)| answers.try_iter());
-        let answers: Vec<Named> = answers.collect();
-        for (pid, pc, _) in &answers {
-            self.waiting.remove(&(*pid, *pc));
-        }
-        answers
+        let answers = self.0.answers().into_iter();
+        answers.map(|((pid, pc), name)| (pid, pc, name)).collect()
     }
 }
 
-fn start() -> (SyncSender<Question>, Receiver<Named>) {
-    let (questions, asked) = sync_channel(MAX_WAITING);
-    let (sender, answers) = channel();
-    let thread = thread::Builder::new().name("functions".to_owned());
-    if let Err(error) = thread.spawn(move || answer(&asked, &sender)) {
-        tracing::warn!(%error, "functions will not be named");
-    }
-    (questions, answers)
-}
-
-/// Until nobody asks any more.
-fn answer(asked: &Receiver<Question>, answers: &Sender<Named>) {
+fn answerer() -> Answerer<Question, String> {
     let mut symbols = Symbols::default();
-    for (pid, pc) in asked {
-        let name = symbols.name(pid, pc);
-        if answers.send((pid, pc, name)).is_err() {
-            return;
-        }
-    }
+    Box::new(move |(pid, pc)| symbols.name(*pid, *pc))
 }
 
 /// What was read of files.
@@ -159,12 +127,12 @@ mod tests {
         let mut told = Vec::new();
         while told.len() < 2 {
             told.extend(functions.answers());
-            thread::yield_now();
+            std::thread::yield_now();
         }
         let (_, _, name) = &told[0];
         assert!(name.contains("function::tests::known_function"), "{name}");
         assert_eq!(told[1], (pid, 77, "0x4d".to_owned()));
-        assert!(functions.waiting.is_empty());
+        assert!(functions.0.is_idle());
     }
 
     #[test]

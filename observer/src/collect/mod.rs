@@ -5,6 +5,7 @@
 //! blocks a program. What the model is told of it is in `source.rs`, which other sources than
 //! these programs can say as well.
 
+mod background;
 mod collector;
 mod counters;
 mod error;
@@ -21,6 +22,7 @@ mod sum;
 mod text;
 mod torn;
 
+pub(crate) use background::{Answerer, Background};
 pub use collector::Collector;
 pub use counters::Counters;
 pub use error::CollectError;

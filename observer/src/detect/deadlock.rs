@@ -90,9 +90,8 @@ impl Detect for Deadlock {
         let of_process = self.knots.iter().filter(|((of, _), _)| *of == life);
         for (_, knot) in of_process {
             if knot.rechecks >= knot.needed(&self.settings) {
-                detection
-                    .findings
-                    .push(knot.draft(now_ns, process).of(process));
+                let finding = knot.draft(now_ns, process).of(process);
+                detection.add(finding, process, Some(knot.edges[0].task));
             }
         }
     }

@@ -5,7 +5,7 @@ use observer_ebpf_abi::Record;
 use super::*;
 use crate::detect::{Detectors, Finding};
 use crate::model::Model;
-use crate::model::fixtures::{Builder, learn, model, stall, text};
+use crate::model::fixtures::{Builder, ID, learn, model, stall, text};
 
 const SECOND: u64 = 1_000_000_000;
 const MUTEX: u64 = Reason::Mutex as u64;
@@ -22,17 +22,21 @@ fn watch(reports: u64, parks: impl Fn(u64) -> Vec<Park>) -> Vec<Vec<Finding>> {
     let (mut model, mut detectors) = (model(), Detectors::default());
     let looks = (0..reports).map(|report| {
         let now = (20 + 2 * report) * SECOND;
-        for (task, reason, resource, owner, since) in parks(report) {
-            let record = Record {
-                resource,
-                owner,
-                ..stall(task, reason, now, now - since * SECOND)
-            };
-            model.record(&record);
-        }
+        tell(&mut model, now, parks(report));
         look(&mut detectors, &mut model, now)
     });
     looks.collect()
+}
+
+fn tell(model: &mut Model, now: u64, parks: Vec<Park>) {
+    for (task, reason, resource, owner, since) in parks {
+        let record = Record {
+            resource,
+            owner,
+            ..stall(task, reason, now, now - since * SECOND)
+        };
+        model.record(&record);
+    }
 }
 
 fn look(detectors: &mut Detectors, model: &mut Model, now: u64) -> Vec<Finding> {
@@ -79,6 +83,20 @@ fn a_cycle_of_locks_is_confirmed_once_it_was_named_three_times_more() {
         finding.summary,
         "2 tasks spawned at src/main.rs:7:5 wait for each other (mutex)"
     );
+}
+
+#[test]
+fn the_stack_of_the_first_in_a_cycle_is_wanted_once_it_is_found() {
+    let (mut model, mut detectors) = (model(), Detectors::default());
+    let mut wanted = Vec::new();
+    for report in 0..5 {
+        let now = (20 + 2 * report) * SECOND;
+        tell(&mut model, now, crossed(MUTEX));
+        look(&mut detectors, &mut model, now);
+        wanted.push(detectors.look(now, 0, &model).stacks_wanted);
+    }
+    assert!(wanted[..3].iter().all(Vec::is_empty), "{wanted:?}");
+    assert_eq!(wanted[4], [(ID, SEVEN)]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
 use runtime_abi::Reason;
+use serde_json::json;
 
 use super::allow::{self, Allowance};
 use super::cache_growth::CacheGrowth;
@@ -48,6 +49,29 @@ pub struct Detection {
     pub begun: Vec<Finding>,
     /// Findings of the look before that do not last any more.
     pub ended: Vec<Finding>,
+    /// Stalled tasks of findings whose stacks are not known: process and task.
+    pub stacks_wanted: Vec<(ProcessId, u64)>,
+}
+
+impl Detection {
+    /// Adds a finding. Where the example, one of its stalled tasks, is parked is part of the
+    /// evidence if it is known, and wanted if not.
+    pub(super) fn add(&mut self, mut finding: Finding, process: &Process, example: Option<u64>) {
+        if let Some(task) = example {
+            let stack = process.stack_of(task);
+            if let Some(stack) = stack.filter(|stack| !stack.frames.is_empty()) {
+                finding.evidence["stack"] = json!({
+                    "task": task,
+                    "walked_by": stack.walked_by.name(),
+                    "frames": stack.frames,
+                });
+            }
+            if process.wants_stack_of(task) {
+                self.stacks_wanted.push((process.id(), task));
+            }
+        }
+        self.findings.push(finding);
+    }
 }
 
 /// All detectors.

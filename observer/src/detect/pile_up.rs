@@ -49,7 +49,9 @@ struct Queue {
 struct Waiting {
     tasks: u64,
     oldest_ns: u64,
-    /// The owner that the latest names.
+    /// Since when the first waits, and who that is.
+    first: (u64, u64),
+    /// Since when the latest waits, and the owner that it names.
     owner: (u64, u64),
 }
 
@@ -95,7 +97,8 @@ impl Detect for PileUp {
         for ((site, reason), (waiting, resource, rising)) in longest {
             let label = process.sites()[site].label().clone();
             let draft = draft(label, reason, &waiting, resource, &rising);
-            detection.findings.push(draft.of(process));
+            let (_, first) = waiting.first;
+            detection.add(draft.of(process), process, Some(first));
         }
     }
 }
@@ -127,7 +130,7 @@ impl Queue {
 
 fn waiting(now_ns: u64, process: &Process) -> BTreeMap<Place, Waiting> {
     let mut waiting: BTreeMap<Place, Waiting> = BTreeMap::new();
-    for (_, site, reason, stall) in process.stalls() {
+    for (task, site, reason, stall) in process.stalls() {
         let (Some(site), Some(reason)) = (site, reason) else {
             continue;
         };
@@ -138,10 +141,12 @@ fn waiting(now_ns: u64, process: &Process) -> BTreeMap<Place, Waiting> {
         let here = here.or_insert(Waiting {
             tasks: 0,
             oldest_ns: 0,
+            first: (u64::MAX, 0),
             owner: (0, 0),
         });
         here.tasks += 1;
         here.oldest_ns = here.oldest_ns.max(now_ns.saturating_sub(stall.since_ns));
+        here.first = here.first.min((stall.since_ns, task));
         here.owner = here.owner.max((stall.since_ns, stall.owner));
     }
     waiting.retain(|_, waiting| waiting.tasks >= FOLLOWED);

@@ -104,7 +104,9 @@ impl Detect for Stuck {
                     reason,
                     stalled,
                 };
-                detection.findings.push(finding(now_ns, &at, tasks, &old));
+                let oldest = old.examples.first().map(|(task, _)| *task);
+                let finding = finding(now_ns, &at, tasks, &old);
+                detection.add(finding, process, oldest);
             }
         }
     }

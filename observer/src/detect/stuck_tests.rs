@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::detect::Detectors;
-use crate::model::Model;
-use crate::model::fixtures::{Builder, ID, PID, learn, model, stall, text, unstall};
+use crate::model::fixtures::{Builder, ID, INCARNATION, PID, learn, model, stall, text, unstall};
+use crate::model::{Model, NamedStack, WalkedBy};
+use observer_ebpf_abi::TaskKey;
 use proptest::prelude::*;
 
 const SECOND: u64 = 1_000_000_000;
@@ -73,6 +74,45 @@ fn a_finding_says_where_why_and_since_when() {
         "1 task spawned at src/main.rs:7:5 stuck on mutex, the oldest for 35 s"
     );
     assert_eq!(finding.evidence["tasks"][0]["task"], 7);
+}
+
+#[test]
+fn a_finding_wants_the_stack_of_its_oldest_task_until_it_says_it() {
+    let (mut model, mut detectors) = (watched(), Detectors::default());
+    let tell = |model: &mut Model, now_ns: u64| {
+        model.record(&stall(7, MUTEX, now_ns, now_ns - PARKED_NS));
+        model.record(&stall(8, MUTEX, now_ns, now_ns - PARKED_NS - SECOND));
+        report(model, now_ns, MUTEX, 2);
+    };
+    tell(&mut model, 45 * SECOND);
+    let detection = detectors.look(45 * SECOND, 0, &model);
+    assert_eq!(detection.stacks_wanted, [(ID, 7)]);
+    assert_eq!(detection.findings[0].evidence.get("stack"), None);
+    let key = TaskKey {
+        incarnation: INCARNATION,
+        task: 7,
+    };
+    let stack = NamedStack {
+        frames: vec!["shop::take".to_owned()],
+        walked_by: WalkedBy::FramePointers,
+        from_ns: 45 * SECOND,
+        until_ns: 45 * SECOND,
+    };
+    model.learn_stack(key, stack);
+    let detection = detectors.look(46 * SECOND, 0, &model);
+    assert!(detection.stacks_wanted.is_empty(), "it is known");
+    assert_eq!(
+        detection.findings[0].evidence.get("stack"),
+        None,
+        "not sure"
+    );
+    tell(&mut model, 47 * SECOND);
+    let detection = detectors.look(47 * SECOND, 0, &model);
+    let said = &detection.findings[0].evidence["stack"];
+    let expected = json!({
+        "task": 7, "walked_by": "frame_pointers", "frames": ["shop::take"],
+    });
+    assert_eq!(*said, expected);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use runtime_abi::{Reason, SITE_FLAG_SERVICE};
 use super::Detectors;
 use crate::collect::{Snapshot, Text};
 use crate::model::Model;
-use crate::model::fixtures::{Builder, INCARNATION, learn, model, stall, text};
+use crate::model::fixtures::{Builder, ID, INCARNATION, learn, model, stall, text};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -82,6 +82,28 @@ fn a_queue_that_does_not_grow_is_no_pile_up() {
         of(&[]),
         "short"
     );
+}
+
+#[test]
+fn a_pile_up_wants_the_stack_of_the_first_in_the_queue() {
+    let (mut model, mut detectors) = (model(), Detectors::default());
+    let mut wanted = Vec::new();
+    for second in 0..60 {
+        let now = (2 + second) * SECOND;
+        // The higher its number, the longer it waits; none is stuck yet.
+        for task in 1..20 + 2 * second {
+            let record = Record {
+                resource: 0x10,
+                ..stall(task, Reason::Semaphore.code(), now, SECOND / 2 + task)
+            };
+            model.record(&record);
+        }
+        model.observe(now, &at(second, 1_000, 0).build());
+        learn(&mut model, 1, &text("src/main.rs", 7));
+        model.settle(now);
+        wanted = detectors.look(now, 0, &model).stacks_wanted;
+    }
+    assert_eq!(wanted, [(ID, 20 + 2 * 59 - 1)]);
 }
 
 #[test]

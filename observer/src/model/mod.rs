@@ -31,6 +31,7 @@ mod model;
 mod park;
 mod process;
 mod site;
+mod stacks;
 mod stalls;
 
 #[cfg(test)]
@@ -43,4 +44,5 @@ pub use model::{Meta, Model};
 pub use park::Stalled;
 pub use process::{Pool, Process};
 pub use site::{Site, label_of};
+pub use stacks::{NamedStack, WalkedBy};
 pub use stalls::{NamedStall, Stalls};

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use observer_ebpf_abi::SiteKey;
+use observer_ebpf_abi::{SiteKey, TaskKey, incarnation_tgid};
 
-use super::{Losses, Process};
+use super::{Losses, NamedStack, Process};
 use crate::collect::{Source, TellsOfTask, Text};
 use crate::discover::{Pod, ProcessId};
 
@@ -156,6 +156,23 @@ impl Model {
         if let Some(process) = self.processes.get_mut(&pid) {
             process.faults.learn(pc, function);
         }
+    }
+
+    /// Learns where a stalled task is parked.
+    pub fn learn_stack(&mut self, key: TaskKey, stack: NamedStack) {
+        let process = self.processes.get_mut(&incarnation_tgid(key.incarnation));
+        if let Some(process) = process.filter(|known| known.incarnation() == key.incarnation) {
+            process.stacks.learn(key.task, stack);
+        }
+    }
+
+    /// Whether a stall of this task is known.
+    #[must_use]
+    pub fn is_stalled(&self, key: &TaskKey) -> bool {
+        let process = self.processes.get(&incarnation_tgid(key.incarnation));
+        process.is_some_and(|process| {
+            process.incarnation() == key.incarnation && process.is_stalled(key.task)
+        })
     }
 
     /// The watched processes by pid; no pid is there twice.

@@ -12,6 +12,7 @@ use super::losses::Losses;
 use super::model::Meta;
 use super::park::{Parked, Stalled, Sums};
 use super::site::{Site, label_of};
+use super::stacks::{NamedStack, Stacks};
 use super::stalls::{NamedStall, Stalls};
 use super::{Counters, incarnation};
 use crate::collect::{Fact, Gauges, Incarnation, PoolReport, TaskReport, Text};
@@ -50,6 +51,7 @@ pub struct Process {
     parked: Parked,
     sums: Sums,
     stalls: Stalls,
+    pub(super) stacks: Stacks,
     pool_reports: HashMap<u64, PoolReport>,
     pools: BTreeMap<usize, Pool>,
     histograms: BTreeMap<(u32, Option<Reason>), Histogram>,
@@ -74,6 +76,7 @@ impl Process {
             parked: Parked::default(),
             sums: Sums::default(),
             stalls: Stalls::default(),
+            stacks: Stacks::default(),
             pool_reports: HashMap::new(),
             pools: BTreeMap::new(),
             histograms: BTreeMap::new(),
@@ -155,6 +158,25 @@ impl Process {
                 .and_then(|address| address.site);
             (task, site, Reason::from_code(stall.reason), stall)
         })
+    }
+
+    /// Where a stalled task is parked, if that was found out and its park lasts.
+    #[must_use]
+    pub fn stack_of(&self, task: u64) -> Option<&NamedStack> {
+        self.stacks.of(task, self.stalls.get(task)?)
+    }
+
+    /// Whether it should be found out where this task is parked.
+    #[must_use]
+    pub fn wants_stack_of(&self, task: u64) -> bool {
+        let stall = self.stalls.get(task);
+        stall.is_some_and(|stall| self.stacks.is_wanted(task, stall))
+    }
+
+    /// Whether a stall of this task is known.
+    #[must_use]
+    pub fn is_stalled(&self, task: u64) -> bool {
+        self.stalls.get(task).is_some()
     }
 
     /// Object pools by index of the site.
@@ -259,6 +281,7 @@ impl Process {
     /// Recomputes all sums, after a snapshot was taken in.
     pub(super) fn settle(&mut self, now_ns: u64) {
         self.stalls.expire(self.heard_ns);
+        self.stacks.retain(&self.stalls);
         self.settle_counters(now_ns);
         self.parked
             .sum(&self.stalls, &self.addresses, self.heard_ns, &mut self.sums);

@@ -95,6 +95,12 @@ impl Stalls {
             .retain(|_, stall| stall.seen_ns.saturating_add(patience_ns) >= heard_ns);
     }
 
+    /// The stall of a task.
+    #[must_use]
+    pub fn get(&self, task: u64) -> Option<&NamedStall> {
+        self.by_task.get(&task)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

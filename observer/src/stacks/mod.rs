@@ -1,4 +1,5 @@
-//! The stacks of parked tasks: copied from the process, unwound and named.
+//! The stacks of parked tasks: copied from the process, unwound and named; and those of stalled
+//! ones, which the kernel has walked by their frame pointers.
 //!
 //! A dump makes a [`Walker`] for a process and gives it, for each parked task, the registers that
 //! the task saved and a [`StackCopy`]; at the end it gets every task's stack with the names of its
@@ -14,6 +15,7 @@
 //! | `internal.rs` | which frames are not the program's own |
 //! | `names.rs` | the same for stacks that somebody else walked |
 //! | `walker.rs` | a thread that does all this, and may be left behind |
+//! | `stalled.rs` | the stack of one stalled task, for findings |
 //!
 //! All bytes are a stranger's: the stack, the registers, and the files with their call frame
 //! information and debug information. Copies, frames and stacks are bounded; what the libraries
@@ -25,6 +27,7 @@ mod debug_file;
 mod internal;
 mod modules;
 mod names;
+mod stalled;
 mod symbols;
 mod unwind;
 mod walker;
@@ -32,6 +35,7 @@ mod walker;
 pub use copy::{MAX_COPY_BYTES, StackCopy};
 pub use internal::hide_internal;
 pub use names::Names;
+pub use stalled::{COMMAND as STALLED_STACK, StalledStacks, StalledTask, stalled_stack};
 pub use symbols::Frame;
 pub use unwind::{End, MAX_FRAMES, Registers};
 pub use walker::{Stack, StackId, WalkError, Walked, Walker};

@@ -5,6 +5,7 @@
 //! of it, so it is the one that runs. Where nothing is known, a frame is its module and offset.
 
 use std::collections::HashMap;
+use std::fmt::{self, Display, Formatter};
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 
@@ -48,6 +49,8 @@ pub(super) struct Symbols {
     symbolizer: Symbolizer,
     /// By the file's descriptor.
     sources: HashMap<i32, Sources>,
+    /// Files larger than this are named by their symbol tables only.
+    max_debug_bytes: u64,
 }
 
 /// Where to look for a file's symbols, the best first; those that cannot be read are left out.
@@ -61,9 +64,16 @@ struct Sources {
 
 impl Symbols {
     pub fn new() -> Self {
+        Self::with_debug_files_up_to(u64::MAX)
+    }
+
+    /// Debug information is read of files that are not larger than this: reading it takes time and
+    /// memory in proportion.
+    pub fn with_debug_files_up_to(max_debug_bytes: u64) -> Self {
         Self {
             symbolizer: Symbolizer::new(),
             sources: HashMap::new(),
+            max_debug_bytes,
         }
     }
 
@@ -91,10 +101,11 @@ impl Symbols {
             return Vec::new();
         };
         let descriptor = file.as_raw_fd();
+        let max_debug_bytes = self.max_debug_bytes;
         let sources = self
             .sources
             .entry(descriptor)
-            .or_insert_with(|| Sources::of(module, descriptor));
+            .or_insert_with(|| Sources::of(module, descriptor, max_debug_bytes));
         let mut frames = look_up(&self.symbolizer, &mut sources.debug, place);
         let has_path = |frame: &Frame| frame.function.as_ref().is_some_and(|f| f.contains("::"));
         if frames.last().is_none_or(|outermost| !has_path(outermost)) {
@@ -110,7 +121,7 @@ impl Symbols {
 }
 
 impl Sources {
-    fn of(module: &Module, descriptor: i32) -> Self {
+    fn of(module: &Module, descriptor: i32, max_debug_bytes: u64) -> Self {
         let build_id = module.image.as_ref().map(|image| image.build_id.as_slice());
         let own = PathBuf::from(format!("/proc/self/fd/{descriptor}"));
         let separate = build_id.and_then(debug_file::find);
@@ -120,8 +131,13 @@ impl Sources {
             elf.debug_syms = false;
             Source::from(elf)
         };
+        let is_small = |path: &&PathBuf| {
+            let metadata = path.metadata();
+            metadata.is_ok_and(|metadata| metadata.len() <= max_debug_bytes)
+        };
+        let debug = paths().filter(is_small);
         Self {
-            debug: paths().map(|path| Elf::new(path).into()).collect(),
+            debug: debug.map(|path| Elf::new(path).into()).collect(),
             plain: paths().map(plain).collect(),
         }
     }
@@ -169,6 +185,32 @@ fn frames_of(symbol: &Sym<'_>, place: &Frame) -> Vec<Frame> {
     frames
 }
 
+impl Frame {
+    /// Module and offset, or the address that is in no module: for what has no name or no line.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match self.module.as_str() {
+            "" => format!("{:#x}", self.address),
+            module => format!("{module}+{:#x}", self.offset),
+        }
+    }
+}
+
+/// One line: the function, and its file and line where they are known.
+impl Display for Frame {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.function {
+            Some(function) => f.write_str(function)?,
+            None => f.write_str(&self.place())?,
+        }
+        match (&self.file, self.line) {
+            (Some(file), Some(line)) => write!(f, " ({file}:{line})"),
+            (Some(file), None) => write!(f, " ({file})"),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
 #[cfg(test)]
 impl Frame {
     /// A frame of which only the function is known.
@@ -202,6 +244,33 @@ mod tests {
         let file = frame.file.as_deref().expect("a file");
         assert!(file.ends_with("stacks/symbols.rs"), "{file}");
         assert!(frame.line.is_some_and(|line| line > 100), "{frame:?}");
+    }
+
+    #[test]
+    fn of_a_file_too_large_the_symbol_table_alone_is_read() {
+        let modules = Modules::of(std::process::id()).expect("it may look at itself");
+        let mut symbols = Symbols::with_debug_files_up_to(1);
+        let frames = symbols.frames(&modules, known_function());
+        let [frame] = frames.as_slice() else {
+            panic!("inlined functions are not known: {frames:?}")
+        };
+        assert!(frame.to_string().ends_with("tests::known_function"));
+    }
+
+    #[test]
+    fn a_frame_is_a_line_of_what_is_known_of_it() {
+        let mut frame = Frame::named("shop::take");
+        assert_eq!(frame.to_string(), "shop::take");
+        frame.file = Some("src/stock.rs".to_owned());
+        assert_eq!(frame.to_string(), "shop::take (src/stock.rs)");
+        frame.line = Some(7);
+        assert_eq!(frame.to_string(), "shop::take (src/stock.rs:7)");
+        let nameless = Frame {
+            module: "/srv/shop".to_owned(),
+            offset: 0x12,
+            ..Frame::default()
+        };
+        assert_eq!(nameless.to_string(), "/srv/shop+0x12");
     }
 
     #[test]

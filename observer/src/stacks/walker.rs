@@ -191,7 +191,7 @@ fn work(modules: &Modules, jobs: &Receiver<Job>) -> Walked {
         };
     }
     Walked {
-        stacks: name_all(modules, &walks.in_order),
+        stacks: name_all(modules, &mut Symbols::new(), &walks.in_order),
         of_tasks,
         left_out: walks.left_out,
     }
@@ -224,8 +224,9 @@ impl Walks {
     }
 }
 
-fn name_all(modules: &Modules, walks: &[Walk]) -> Vec<Stack> {
-    let (mut symbols, mut named) = (Symbols::new(), HashMap::new());
+/// The stacks of these walks; every address is named once.
+pub(super) fn name_all(modules: &Modules, symbols: &mut Symbols, walks: &[Walk]) -> Vec<Stack> {
+    let mut named = HashMap::new();
     let stacks = walks.iter().map(|walk| {
         let mut frames = Vec::new();
         for address in &walk.addresses {

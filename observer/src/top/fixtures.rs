@@ -107,6 +107,11 @@ fn stuck() -> FindingReport {
             "oldest_seconds": 75.2,
             "owners": [{ "task": "12.3", "site": "shop/src/orders.rs:57:9" }],
             "named": ["1.1", "2.1"],
+            "stack": {
+                "task": 9,
+                "walked_by": "frame_pointers",
+                "frames": ["shop::stock::take (shop/src/stock.rs:31)", "shop::orders::serve"],
+            },
         }),
         allowed: None,
     }

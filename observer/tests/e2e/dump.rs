@@ -1,7 +1,7 @@
 //! `observer dump` names what tasks wait for and where, of programs built in every way.
 
 mod kinds;
-mod programs;
+pub mod programs;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -20,6 +20,7 @@ mod pods;
 mod processes;
 mod prometheus;
 mod spawn_stacks;
+mod stall_stacks;
 mod storm;
 mod stuck;
 mod threads;

@@ -8,6 +8,8 @@
 //   armed NAME                    the semaphore's value
 //   site FILE LINE COLUMN NAME FLAGS   the address of a new site record ("-" is no name)
 //   hole FILE...                  as site, in memory that has not been touched
+//   room BYTES                    the address of so many zeroes, with nothing mapped behind them
+//   poke ADDRESS VALUE            writes a word there; "poked"
 //   fork                          a child without exec; it ends with its parent
 //   exec                          this program again, in this process
 // End of input ends it.
@@ -175,6 +177,18 @@ int main(int count, char **arguments) {
             site->file = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fileno(fopen("/proc/self/exe", "r")), 0);
             site->file_len = 4;
             printf("%lu\n", (unsigned long)site);
+        } else if (!strcmp(command, "room")) {
+            size_t bytes = strtoull(strtok(NULL, " "), NULL, 10);
+            char *room = mmap(NULL, bytes + 4096, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+            // Every page is touched: a program cannot fault them in.
+            memset(room, 0, bytes);
+            mprotect(room + bytes, 4096, PROT_NONE);
+            printf("%lu\n", (unsigned long)room);
+        } else if (!strcmp(command, "poke")) {
+            uint64_t *word = (uint64_t *)strtoull(strtok(NULL, " "), NULL, 10);
+            *word = strtoull(strtok(NULL, " "), NULL, 10);
+            puts("poked");
         } else if (!strcmp(command, "fork")) {
             pid_t parent = getpid(), child = fork();
             if (child == 0) {

@@ -116,6 +116,18 @@ impl Emitter {
             .expect("an address")
     }
 
+    /// Makes zeroed memory of so many bytes, behind which nothing is mapped; returns its address.
+    pub fn room(&mut self, bytes: u64) -> u64 {
+        self.ask(&format!("room {bytes}"))
+            .parse()
+            .expect("an address")
+    }
+
+    /// Writes a word into such memory.
+    pub fn poke(&mut self, address: u64, value: u64) {
+        assert_eq!(self.ask(&format!("poke {address} {value}")), "poked");
+    }
+
     /// Closes its input and waits for its end.
     pub fn finish(self) {
         let Self {

@@ -15,6 +15,7 @@ mod ledger;
 mod limits;
 mod neighbours;
 mod processes;
+mod stacks;
 mod stalls;
 mod trace;
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::report::{Group, Report};
-use super::text::{place, stack_lines};
+use super::text::stack_lines;
 use crate::cli::output::printable;
 use crate::stacks::Frame;
 
@@ -102,7 +102,7 @@ fn frame_key(frame: &Frame) -> String {
     match (&frame.function, frame.line) {
         (Some(function), Some(line)) => format!("{function}:{line}"),
         (Some(function), None) => function.clone(),
-        (None, _) => place(frame),
+        (None, _) => frame.place(),
     }
 }
 

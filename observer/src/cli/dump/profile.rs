@@ -13,7 +13,6 @@ use flate2::write::GzEncoder;
 use prost::Message as _;
 
 use super::report::{Group, Report};
-use super::text::place;
 use super::wire;
 use crate::stacks::Frame;
 
@@ -143,7 +142,7 @@ impl Builder {
     }
 
     fn line(&mut self, frame: &Frame) -> wire::Line {
-        let name = frame.function.clone().unwrap_or_else(|| place(frame));
+        let name = frame.function.clone().unwrap_or_else(|| frame.place());
         let file = frame.file.clone().unwrap_or_default();
         let (id, is_new) = self.functions.number((name.clone(), file.clone()));
         if is_new {

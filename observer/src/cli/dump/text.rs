@@ -113,24 +113,16 @@ fn owner_words(owner: &Owner) -> String {
 fn frame_lines(frame: &Frame) -> String {
     let function = match &frame.function {
         Some(function) => printable(function),
-        None => printable(&place(frame)),
+        None => printable(&frame.place()),
     };
     let inlined = if frame.inlined { " (inlined)" } else { "" };
     let source = match (&frame.file, frame.line) {
         (Some(file), Some(line)) => format!("        {}:{line}\n", printable(file)),
         (Some(file), None) => format!("        {}\n", printable(file)),
-        (None, _) if frame.function.is_some() => format!("        {}\n", printable(&place(frame))),
+        (None, _) if frame.function.is_some() => format!("        {}\n", printable(&frame.place())),
         (None, _) => String::new(),
     };
     format!("    {function}{inlined}\n{source}")
-}
-
-/// Module and offset, for what has no name or no line.
-pub(super) fn place(frame: &Frame) -> String {
-    match frame.module.as_str() {
-        "" => format!("{:#x}", frame.address),
-        module => format!("{module}+{:#x}", frame.offset),
-    }
 }
 
 fn tasks_line(group: &Group) -> String {

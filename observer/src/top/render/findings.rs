@@ -160,7 +160,7 @@ fn flatten(name: &str, value: &Value, lines: &mut Vec<String>) {
                 flatten(&below(part), value, lines);
             }
         }
-        Value::Array(elements) if elements.iter().any(|one| one.is_object() || one.is_array()) => {
+        Value::Array(elements) if !elements.iter().all(Value::is_number) => {
             for (index, value) in elements.iter().enumerate() {
                 flatten(&below(&index.to_string()), value, lines);
             }

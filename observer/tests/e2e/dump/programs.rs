@@ -44,7 +44,7 @@ fn offsets(group: &Value) -> Vec<u64> {
 }
 
 /// A copy of a program after `objcopy` with these arguments.
-fn copied(program: &Path, folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
+pub fn copied(program: &Path, folder: &Path, name: &str, arguments: &[&str]) -> PathBuf {
     let copy = folder.join(name);
     let status = Command::new("objcopy")
         .args(arguments)
