@@ -47,7 +47,7 @@ pub use until::Until;
     unused_imports,
     reason = "the primitives' `_until` calls are built from it"
 )]
-pub(crate) use until::Wait;
+pub(crate) use until::{Wait, give_way};
 
 use crate::task::{self, TaskId, TaskLocal, local::Entry};
 use crate::time::Instant;

@@ -18,7 +18,8 @@ const THREAD_LOOK_NS: u64 = 20_000_000;
 ///
 /// Every call that parks has a form whose name ends in `_until` and that takes what turns into
 /// this: a [`Duration`], an [`Instant`], a [`&Token`](Token). What is there already wins: such a
-/// call fails only when it would have to wait.
+/// call fails only when it would have to wait. One that fails at once, because its end had come before,
+/// lets other tasks run first: a loop that polls does not keep its worker to itself.
 ///
 /// ```
 /// use runtime::cancel::{Token, Until};
@@ -129,6 +130,8 @@ impl<'a> From<&'a Token> for Until<'a> {
 pub(crate) struct Wait<'a> {
     until: Until<'a>,
     registration: Option<Registration<'a>>,
+    /// Whether others had a turn since it began.
+    has_left: bool,
 }
 
 impl<'a> Wait<'a> {
@@ -136,6 +139,7 @@ impl<'a> Wait<'a> {
         Self {
             until,
             registration: None,
+            has_left: false,
         }
     }
 
@@ -144,14 +148,17 @@ impl<'a> Wait<'a> {
     ///
     /// # Errors
     ///
-    /// If the wait is over; then it has not parked.
+    /// If the wait is over; then it has not parked, but if it never has, others had a turn.
     pub(crate) fn park(
         &mut self,
         reason: Reason,
         resource: usize,
         owner: TaskId,
     ) -> Result<(), Interrupted> {
-        self.until.check()?;
+        if let Err(interrupted) = self.until.check() {
+            self.give_way();
+            return Err(interrupted);
+        }
         if let (Some(token), None) = (self.until.token, &self.registration) {
             self.registration = token.register(task::waiter());
             if self.registration.is_none() {
@@ -159,6 +166,7 @@ impl<'a> Wait<'a> {
                 return self.until.check();
             }
         }
+        self.has_left = true;
         match self.until.end_ns() {
             NEVER => task::park(reason, resource, owner),
             end_ns => {
@@ -168,4 +176,23 @@ impl<'a> Wait<'a> {
         }
         Ok(())
     }
+
+    /// Lets others run if it never parked: see [`give_way`].
+    pub(crate) fn give_way(&mut self) {
+        if !std::mem::replace(&mut self.has_left, true) {
+            give_way();
+        }
+    }
+}
+
+/// Lets others run in place of a wait that is over before it began, as a sleep of no time does.
+/// Otherwise a task that waits in a loop, each time for less than it takes to wait, would be a hog,
+/// and so would be everybody who polls: what they poll for came only with the next time slice of
+/// the kernel.
+pub(crate) fn give_way() {
+    // A yield of loom's would hide what other threads may do before it.
+    if cfg!(loom) && task::current().is_none() {
+        return;
+    }
+    task::yield_now();
 }

@@ -30,14 +30,15 @@
 //! finds nothing only if there was a moment at which nothing could be done in any of them.
 //!
 //! Times and tokens choose nobody. The earliest time bounds the park, a token unparks the task;
-//! then the task itself withdraws.
+//! then the task itself withdraws. Where the time had come before it parked, it yields instead, still
+//! in line: so the other end has a turn however short the time is.
 
 use runtime_abi::Reason;
 
 use super::claim::Claim;
 use super::operation::{Arm, Lined, Place};
 use super::random::random;
-use crate::cancel::{Interrupted, Until, Wait};
+use crate::cancel::{Interrupted, Until, Wait, give_way};
 use crate::primitive::Arc;
 use crate::task::{TaskId, place, place::in_place};
 use crate::time::Instant;
@@ -84,6 +85,9 @@ fn look_at_once(arms: &mut [Arm<'_>]) -> Option<usize> {
 /// As `wait`, for as long as `until` allows.
 pub(super) fn wait_until(arms: &mut [Arm<'_>], until: Until<'_>) -> Result<usize, Interrupted> {
     if let Some(index) = attempt_all(arms) {
+        if is_end(arms, index) {
+            give_way();
+        }
         return Ok(index);
     }
     let end_ns = arms.iter().map(|arm| arm.operation.end_ns()).min();
@@ -141,6 +145,7 @@ impl<'s, 'o> Standing<'s, 'o> {
                 return Ok(Some(chosen as usize));
             }
             if self.is_over() {
+                in_place(&*self, || wait.give_way());
                 return Ok(self.withdraw());
             }
             let parked = in_place(&*self, || wait.park(Reason::Select, resource, owner));
@@ -239,6 +244,12 @@ fn attempt_all(arms: &mut [Arm<'_>]) -> Option<usize> {
     number(arms);
     shuffle(arms);
     attempt_any(arms)
+}
+
+/// Whether this arm is a time that has come, or a token that is cancelled.
+fn is_end(arms: &[Arm<'_>], index: usize) -> bool {
+    let arm = arms.iter().find(|arm| arm.index == index);
+    arm.is_some_and(|arm| arm.operation.is_over())
 }
 
 fn attempt_any(arms: &mut [Arm<'_>]) -> Option<usize> {

@@ -1,10 +1,10 @@
 //! Selects that go on no more, and those that meet: steps that a test from outside cannot force.
 
 use super::*;
-use crate::chan::select::{Receiving, Select, Sending};
+use crate::chan::select::{After, Receiving, Select, Sending};
 use crate::chan::{self, Receiver};
-use crate::spawn;
 use crate::task::place::trial::{leave_one, stop, until};
+use crate::{Builder, spawn};
 use std::thread;
 
 /// Stands in all lines, as a select that is about to park.
@@ -111,6 +111,26 @@ fn a_select_that_finds_another_in_line_looks_again() {
     assert_eq!((standing.withdraw(), standing.leave()), (None, None));
     assert_eq!(attempt_any(&mut second), Some(0));
     assert_eq!(first.leave(), Some(0));
+}
+
+/// As where a time is shorter than it takes to line up.
+#[test]
+fn a_select_whose_time_comes_while_it_lines_up_is_in_line_for_one_turn_of_others() {
+    Builder::new().workers(1).run(|| {
+        let (sender, receiver) = chan::rendezvous();
+        let sending = spawn(move || sender.try_send(7));
+        let past = Instant::now();
+        let (mut receiving, mut after) = (receiver.receiving(), After::from(past));
+        let claim = Arc::new(Claim::new());
+        let mut arms = [Arm::new(&mut receiving), Arm::new(&mut after)];
+        number(&mut arms);
+        let mut wait = Wait::new(Until::from(past));
+        let mut standing = Standing::new(&mut arms, &claim);
+        assert_eq!(standing.stand(&mut wait).unwrap(), Some(0));
+        assert_eq!(standing.leave(), Some(0));
+        assert_eq!(receiving.take(), Some(Ok(7)));
+        sending.join().unwrap().unwrap();
+    });
 }
 
 /// Tasks whose runtime ends while they select, beside a thread that waits behind them.
