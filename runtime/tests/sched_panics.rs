@@ -7,7 +7,7 @@ use std::sync::{
 
 use runtime::{Builder, Runtime, spawn, task};
 
-/// The hook is the process's: tests that set it take turns.
+/// The hook is the process's: tests that set it take turns, and so do all in which something panics.
 static HOOK: Mutex<()> = Mutex::new(());
 
 /// Sends every panic's message until dropped.
@@ -37,7 +37,10 @@ impl Messages {
 
 impl Drop for Messages {
     fn drop(&mut self) {
-        let _ = std::panic::take_hook();
+        // Not while the test fails: that would end the process without a word.
+        if !std::thread::panicking() {
+            let _ = std::panic::take_hook();
+        }
     }
 }
 
@@ -140,6 +143,7 @@ impl Drop for Bomb {
 
 #[test]
 fn a_body_that_never_runs_may_panic_in_its_destructor() {
+    let _messages = listen();
     let after = Builder::new().workers(1).run(|| {
         let bomb = Bomb;
         let too_large = task::Builder::new().stack_limit(1 << 30);
@@ -154,6 +158,7 @@ fn a_body_that_never_runs_may_panic_in_its_destructor() {
 
 #[test]
 fn a_queued_body_may_panic_in_its_destructor_when_the_runtime_ends() {
+    let _messages = listen();
     for _ in 0..3 {
         Builder::new().workers(1).run(|| {
             for _ in 0..10 {
@@ -173,6 +178,7 @@ fn a_timed_park_of_a_destructor_ends_in_time_while_unwinding() {
             task::park_timeout(runtime::Reason::Other, 0, runtime::TaskId::NONE, soon);
         }
     }
+    let _messages = listen();
     let outcome = Builder::new().workers(1).run(|| {
         let task = runtime::spawn(|| {
             let _waits = Waits;
