@@ -9,7 +9,7 @@ use super::growth::{self, Point};
 use super::peers::{answer, sample};
 use super::row::{Sample, duration};
 use super::sheet::Sheet;
-use super::{CURVES, Options, selected};
+use super::{CURVES, Options, leave_out, selected};
 use crate::plan;
 use crate::workspace::Workspace;
 
@@ -26,6 +26,10 @@ const FEWEST_TASKS: u64 = 100;
 
 /// Runs all rounds of all points, round by round.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    if selected(&CURVES, &options.names).is_empty() {
+        leave_out("curves");
+        return Ok(());
+    }
     let contestants = Contestants::build(workspace)?;
     let rounds = options.rounds.unwrap_or(ROUNDS);
     let method = format!("{rounds} rounds of all points, a process per measurement");

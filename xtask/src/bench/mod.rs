@@ -204,7 +204,12 @@ fn selected(benches: &[&'static str], names: &[String]) -> Vec<&'static str> {
         .collect()
 }
 
-/// Builds the program in which each measurement runs, on whatever runtime.
+/// Says that a part has none of the measurements that were named.
+fn leave_out(part: &str) {
+    plan::say(&format!("no measurement of `{part}` was named: left out"));
+}
+
+/// Builds the programs in which measurements run, but Go's.
 fn build_contestants(workspace: &Workspace) -> Result<PathBuf> {
     let call = Invocation::cargo()
         .args(["build", "--release", "--package", "contest"])

@@ -11,7 +11,7 @@ use super::conditions::Conditions;
 use super::contestants::{Contestants, FLOOR};
 use super::row::{Row, Sample, Unit};
 use super::sheet::Sheet;
-use super::{Options, PRIMITIVES, TASKS, aims, available, echo, selected, table};
+use super::{Options, PRIMITIVES, TASKS, aims, available, echo, leave_out, selected, table};
 use crate::command::Invocation;
 use crate::plan;
 use crate::runner;
@@ -82,7 +82,8 @@ fn measure_all(
     render: impl Fn(&[Row]) -> String,
 ) -> Result<()> {
     if measurements.is_empty() {
-        bail!("no measurement of `{part}` was named");
+        leave_out(part);
+        return Ok(());
     }
     let rounds = options.rounds.unwrap_or(ROUNDS);
     let contestants = Contestants::build(workspace)?;
