@@ -2,8 +2,8 @@
 //! processes; the event probes have a second one each, for a trace.
 //!
 //! The observer's `attach` stage loads the object and links `on_<probe>` to the probe's sites.
-//! An entry point names its probe and its handler, nothing else; handlers never loop, and
-//! every refusal by a map or the ring is counted by cause ([`loss`]). In ledger mode nothing
+//! An entry point names its probe and its handler, nothing else; no handler loops but over the
+//! bounded pieces of a [`stack`], and every refusal by a map or the ring is counted by cause ([`loss`]). In ledger mode nothing
 //! is kept per task: what is current is overwritten by the next report, and a stall is a
 //! record in the ring.
 //!
@@ -12,7 +12,7 @@
 //! | [`hit`] | what every probe's program does before and after its handler |
 //! | [`ledger`], [`stall`] | handlers of the ledger probes |
 //! | [`events`], [`faults`] | handlers of the event probes |
-//! | [`trace`] | the event probes once more, for a trace |
+//! | [`trace`], [`stack`] | the event probes once more, for a trace |
 //! | [`process`] | incarnations, accepted cookies, exec and exit |
 //! | [`maps`], [`registers`], [`emit`], [`loss`], [`cost`] | what they share |
 #![no_std]
@@ -36,6 +36,7 @@ mod maps;
 mod process;
 mod registers;
 mod site;
+mod stack;
 mod stall;
 mod trace;
 

@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::os::fd::AsRawFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
@@ -46,6 +46,7 @@ pub struct Frame {
 /// Names addresses of one process.
 pub(super) struct Symbols {
     symbolizer: Symbolizer,
+    debug_files: PathBuf,
     /// By the file's descriptor.
     sources: HashMap<i32, Sources>,
 }
@@ -60,9 +61,11 @@ struct Sources {
 }
 
 impl Symbols {
-    pub fn new() -> Self {
+    /// With the separate debug files of this directory.
+    pub fn new(debug_files: &Path) -> Self {
         Self {
             symbolizer: Symbolizer::new(),
+            debug_files: debug_files.to_owned(),
             sources: HashMap::new(),
         }
     }
@@ -94,7 +97,7 @@ impl Symbols {
         let sources = self
             .sources
             .entry(descriptor)
-            .or_insert_with(|| Sources::of(module, descriptor));
+            .or_insert_with(|| Sources::of(module, descriptor, &self.debug_files));
         let mut frames = look_up(&self.symbolizer, &mut sources.debug, place);
         let has_path = |frame: &Frame| frame.function.as_ref().is_some_and(|f| f.contains("::"));
         if frames.last().is_none_or(|outermost| !has_path(outermost)) {
@@ -110,10 +113,10 @@ impl Symbols {
 }
 
 impl Sources {
-    fn of(module: &Module, descriptor: i32) -> Self {
+    fn of(module: &Module, descriptor: i32, debug_files: &Path) -> Self {
         let build_id = module.image.as_ref().map(|image| image.build_id.as_slice());
         let own = PathBuf::from(format!("/proc/self/fd/{descriptor}"));
-        let separate = build_id.and_then(debug_file::find);
+        let separate = build_id.and_then(|build_id| debug_file::find(debug_files, build_id));
         let paths = || separate.iter().chain([&own]);
         let plain = |path| {
             let mut elf = Elf::new(path);
@@ -183,6 +186,7 @@ impl Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stacks::DEBUG_FILES;
 
     #[inline(never)]
     fn known_function() -> u64 {
@@ -192,7 +196,7 @@ mod tests {
     #[test]
     fn a_function_of_ours_has_its_name_file_and_line() {
         let modules = Modules::of(std::process::id()).expect("it may look at itself");
-        let frames = Symbols::new().frames(&modules, known_function());
+        let frames = Symbols::new(Path::new(DEBUG_FILES)).frames(&modules, known_function());
         let frame = frames.last().expect("at least one");
         let function = frame.function.as_deref().expect("a name");
         assert!(
@@ -207,7 +211,7 @@ mod tests {
     #[test]
     fn an_address_of_no_file_is_a_frame_all_the_same() {
         let modules = Modules::of(std::process::id()).expect("it may look at itself");
-        let frames = Symbols::new().frames(&modules, 77);
+        let frames = Symbols::new(Path::new(DEBUG_FILES)).frames(&modules, 77);
         assert_eq!((frames.len(), frames[0].address), (1, 77));
         assert_eq!(frames[0].function, None);
     }
