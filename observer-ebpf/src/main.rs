@@ -3,9 +3,10 @@
 //!
 //! The observer's `attach` stage loads the object and links `on_<probe>` to the probe's sites.
 //! An entry point names its probe and its handler, nothing else; handlers never loop, but for the
-//! walk of a stack, which ends after 32 frames; and every refusal by a map or the ring is counted
-//! by cause ([`loss`]). In ledger mode nothing is kept per task but where a stalled one is parked:
-//! what is current is overwritten by the next report, and a stall is a record in the ring.
+//! walk of a stack, which ends after 32 frames, and the copy of one, in bounded pieces; and every
+//! refusal by a map or the ring is counted by cause ([`loss`]). In ledger mode nothing is kept per
+//! task but where a stalled one is parked: what is current is overwritten by the next report, and a
+//! stall is a record in the ring.
 //!
 //! | file | what |
 //! |---|---|
@@ -13,7 +14,7 @@
 //! | [`ledger`], [`stall`] | handlers of the ledger probes |
 //! | [`stack`] | the frame pointers of a task that stalls |
 //! | [`events`], [`faults`] | handlers of the event probes |
-//! | [`trace`] | the event probes once more, for a trace |
+//! | [`trace`], [`spawn_stack`] | the event probes once more, for a trace |
 //! | [`process`] | incarnations, accepted cookies, exec and exit |
 //! | [`maps`], [`registers`], [`emit`], [`loss`], [`cost`] | what they share |
 #![no_std]
@@ -37,6 +38,7 @@ mod maps;
 mod process;
 mod registers;
 mod site;
+mod spawn_stack;
 mod stack;
 mod stall;
 mod trace;

@@ -102,3 +102,8 @@ pub static TRACE: RingBuf = RingBuf::with_byte_size(abi::RING_BYTES_UNUSED, 0);
 /// Spawns of a trace with their stacks, and exits.
 #[map]
 pub static TRACE_STACKS: RingBuf = RingBuf::with_byte_size(abi::RING_BYTES_UNUSED, 0);
+
+/// Stacks that a trace does not copy any more.
+#[map]
+pub static TRACE_KNOWN: HashMap<u64, u32> =
+    HashMap::with_max_entries(abi::MAX_TRACE_KNOWN, ON_DEMAND);

@@ -6,14 +6,13 @@
 //! site that user space has put aside) costs a look-up and no record.
 
 use crate::loss;
-use crate::maps::{TRACE, TRACE_FILTER, TRACE_STACKS, TRACE_UNWANTED};
+use crate::maps::{TRACE, TRACE_FILTER, TRACE_UNWANTED};
 use crate::registers::Registers;
-use aya_ebpf::EbpfContext as _;
-use aya_ebpf::bindings::{BPF_F_USER_STACK, BPF_RB_NO_WAKEUP};
-use aya_ebpf::helpers::generated::bpf_get_stack;
+use crate::spawn_stack;
+use aya_ebpf::bindings::BPF_RB_NO_WAKEUP;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_ktime_get_boot_ns};
 use aya_ebpf::programs::ProbeContext;
-use observer_ebpf_abi::{Loss, StackRecord, TRACE_ARGUMENTS, TRACE_FRAMES, TraceRecord};
+use observer_ebpf_abi::{Loss, TRACE_ARGUMENTS, TraceRecord};
 use runtime_abi::ProbeId;
 
 /// The reader looks by itself, often enough for any rate: a wake-up would cost the traced process
@@ -37,7 +36,7 @@ pub fn trace<const ARGUMENTS: usize>(context: &ProbeContext, probe: ProbeId) -> 
         return 0;
     }
     if filter.with_stacks != 0 {
-        record_stack(context, probe, task, site);
+        spawn_stack::record(context, probe, task, site);
     } else {
         let record = TraceRecord {
             probe: probe as u32,
@@ -84,43 +83,4 @@ fn record_event(context: &ProbeContext, record: &TraceRecord) {
         }
         None => loss::count(context, Loss::Trace),
     }
-}
-
-/// Spawns have the stack of the thread that spawns, other events none.
-#[inline(always)]
-fn record_stack(context: &ProbeContext, probe: ProbeId, task: u64, site: u64) {
-    let Some(mut entry) = TRACE_STACKS.reserve::<StackRecord>(0) else {
-        loss::count(context, Loss::Trace);
-        return;
-    };
-    let record: *mut StackRecord = entry.as_mut_ptr();
-    let frame_count = if matches!(probe, ProbeId::Spawn) {
-        // SAFETY: the entry's memory; the field is inside it.
-        walk(context, unsafe { &raw mut (*record).frames })
-    } else {
-        0
-    };
-    // SAFETY: as above; this hit's alone until it is submitted. Any bytes are a record.
-    let fields = unsafe { &mut *record };
-    fields.probe = probe as u32;
-    fields.frame_count = frame_count;
-    fields.task = task;
-    fields.site = site;
-    entry.submit(WAKE_NOBODY);
-}
-
-/// Walks the frame pointers of the thread; says how many frames there are.
-#[inline(always)]
-fn walk(context: &ProbeContext, frames: *mut [u64; TRACE_FRAMES]) -> u32 {
-    let room = size_of::<[u64; TRACE_FRAMES]>() as u32;
-    // SAFETY: the buffer has that many bytes; the helper reads the stack without faulting.
-    let bytes = unsafe {
-        bpf_get_stack(
-            context.as_ptr(),
-            frames.cast(),
-            room,
-            u64::from(BPF_F_USER_STACK),
-        )
-    };
-    if bytes > 0 { bytes as u32 / 8 } else { 0 }
 }

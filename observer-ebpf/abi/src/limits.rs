@@ -49,15 +49,23 @@ pub const REASONS_PER_CHUNK: usize = 1_024;
 /// Bytes of the ring for stalls and for ends of processes. Full: [`crate::Loss::Ring`].
 pub const RING_BYTES: u32 = 8 << 20;
 
-/// Bytes of each ring of a trace. Full: [`crate::Loss::Trace`]. Only a trace has them; elsewhere
-/// they are one page.
+/// Bytes of the ring of a trace's events. Full: [`crate::Loss::Trace`]. Only a trace has it;
+/// elsewhere it is one page.
 pub const TRACE_RING_BYTES: u32 = 16 << 20;
+
+/// Bytes of the ring of a trace's stacks; three quarters for copies, some 2,700. As above, but
+/// spawns beyond these quarters have a record without a copy.
+pub const TRACE_STACKS_RING_BYTES: u32 = 32 << 20;
 
 /// Bytes of a ring that nobody reads: one page.
 pub const RING_BYTES_UNUSED: u32 = 4_096;
 
 /// Sites that a trace does not want and the kernel leaves out. Beyond: user space leaves them out.
 pub const MAX_TRACE_UNWANTED: u32 = 65_536;
+
+/// Stacks whose frame pointers user space trusts, so that they are not copied. Beyond: they are
+/// copied each time.
+pub const MAX_TRACE_KNOWN: u32 = 16_384;
 
 /// Bytes of a site's file name that the kernel copies; a longer one is cut at its start.
 pub const FILE_BYTES: usize = 256;

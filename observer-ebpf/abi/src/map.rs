@@ -42,8 +42,12 @@ pub mod names {
     pub const TRACE_UNWANTED: &str = "TRACE_UNWANTED";
     /// Ring buffer of [`crate::TraceRecord`]s.
     pub const TRACE: &str = "TRACE";
-    /// Ring buffer of [`crate::StackRecord`]s.
+    /// Ring buffer of [`crate::StackRecord`]s and [`crate::CopyRecord`]s, told apart by their
+    /// lengths.
     pub const TRACE_STACKS: &str = "TRACE_STACKS";
+    /// Hash: [`crate::StackRecord::key`] (`u64`) → `u32` without meaning: stacks that are not
+    /// copied any more, because their frames by frame pointers are known to say all.
+    pub const TRACE_KNOWN: &str = "TRACE_KNOWN";
 }
 
 /// What the kernel side knows of a thread group.

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 
 /// The maps that later stages read, and those by which they tell the programs something.
-const READ: [&str; 15] = [
+const READ: [&str; 16] = [
     names::PROCESSES,
     names::LEDGER,
     names::SITES,
@@ -25,6 +25,7 @@ const READ: [&str; 15] = [
     names::COSTS,
     names::TRACE_FILTER,
     names::TRACE_UNWANTED,
+    names::TRACE_KNOWN,
 ];
 
 /// Descriptors of the maps; they outlive the programs.

@@ -13,11 +13,12 @@ use tokio::io::unix::AsyncFd;
 /// Most records that one call appends.
 const BATCH: usize = 4_096;
 
-/// The reader of a ring of `R`s; there is one per [`Kernel`] and ring.
-pub struct Ring<R = Record> {
+/// The reader of a ring of `R`s; there is one per [`Kernel`] and ring. A ring whose records are of
+/// several types is one of `[u8]`.
+pub struct Ring<R: ?Sized = Record> {
     ring: RingBuf<MapData>,
     watch: AsyncFd<OwnedFd>,
-    records: PhantomData<fn() -> R>,
+    records: PhantomData<fn(&R)>,
 }
 
 impl Ring {
@@ -32,7 +33,7 @@ impl Ring {
     }
 }
 
-impl<R: Plain> Ring<R> {
+impl<R: ?Sized> Ring<R> {
     /// Takes the ring of this name, whose records are `R`s by the contract. Needs a tokio
     /// runtime with its I/O driver.
     ///
@@ -50,7 +51,9 @@ impl<R: Plain> Ring<R> {
             records,
         })
     }
+}
 
+impl<R: Plain> Ring<R> {
     /// Waits until the programs wake us and appends the records, at most 4,096 a call. They do
     /// for processes that come and go and when the ring fills up, not for stalls: call
     /// [`Ring::take`] from time to time. Cancel-safe: a record is taken from the ring only when
@@ -76,6 +79,19 @@ impl<R: Plain> Ring<R> {
     /// Appends the records that are there, at most 4,096 a call; says whether there may be more.
     pub fn take(&mut self, records: &mut Vec<R>) -> bool {
         drain(&mut self.ring, records) == BATCH
+    }
+}
+
+impl Ring<[u8]> {
+    /// Shows the records that are there, at most `limit`; says whether there may be more.
+    pub fn each(&mut self, limit: usize, mut take: impl FnMut(&[u8])) -> bool {
+        for _ in 0..limit {
+            match self.ring.next() {
+                Some(record) => take(&record),
+                None => return false,
+            }
+        }
+        true
     }
 }
 

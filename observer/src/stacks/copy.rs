@@ -8,6 +8,9 @@ use crate::sys::process::read_memory;
 /// far as that: the frames that are missing are those nearest to the task's beginning.
 pub const MAX_COPY_BYTES: usize = 64 << 10;
 
+/// Whoever reads farther from the end of a copy than this has left the stack for another one.
+const FAR_BYTES: u64 = 1 << 20;
+
 /// Bytes of a word on a stack.
 const WORD_BYTES: usize = size_of::<u64>();
 
@@ -16,6 +19,8 @@ const WORD_BYTES: usize = size_of::<u64>();
 pub struct StackCopy {
     start: u64,
     bytes: Box<[u8]>,
+    /// A bound ended it, not the memory.
+    is_part: bool,
 }
 
 impl StackCopy {
@@ -30,15 +35,17 @@ impl StackCopy {
     pub fn read(pid: u32, stack_pointer: u64, buffer: &mut Vec<u8>) -> io::Result<Self> {
         buffer.resize(MAX_COPY_BYTES, 0);
         let bytes = read_memory(pid, stack_pointer, buffer)?;
-        Ok(Self::new(stack_pointer, &buffer[..bytes]))
+        let is_part = bytes == MAX_COPY_BYTES;
+        Ok(Self::new(stack_pointer, &buffer[..bytes], is_part))
     }
 
-    /// A copy that was made otherwise.
+    /// A copy that was made otherwise; `is_part` if a bound ended it, not the memory.
     #[must_use]
-    pub fn new(start: u64, bytes: &[u8]) -> Self {
+    pub fn new(start: u64, bytes: &[u8], is_part: bool) -> Self {
         Self {
             start,
             bytes: bytes.into(),
+            is_part,
         }
     }
 
@@ -50,10 +57,12 @@ impl StackCopy {
         Some(u64::from_ne_bytes(bytes.try_into().expect("a word")))
     }
 
-    /// Whether the bound, and not the memory, ended the copy before this address.
+    /// Whether the bound, and not the memory, ended the copy before this address of the stack.
     #[must_use]
     pub fn is_cut_before(&self, address: u64) -> bool {
-        self.bytes.len() == MAX_COPY_BYTES && address >= self.start
+        let from_start = address.checked_sub(self.start);
+        let reach = self.bytes.len() as u64 + FAR_BYTES;
+        self.is_part && from_start.is_some_and(|offset| offset < reach)
     }
 }
 
@@ -72,11 +81,12 @@ mod tests {
         assert_eq!(copy.word(end - 8), Some(MAX_COPY_BYTES as u64 / 8 - 1));
         assert_eq!(copy.word(end - 7), None);
         assert!(copy.is_cut_before(end));
+        assert!(!copy.is_cut_before(end + FAR_BYTES), "another stack's");
     }
 
     #[test]
     fn addresses_outside_have_no_word() {
-        let copy = StackCopy::new(0x1000, &[1; 16]);
+        let copy = StackCopy::new(0x1000, &[1; 16], false);
         for address in [0, 0xff8, 0x1009, 0x1010, u64::MAX, u64::MAX - 7] {
             assert_eq!(copy.word(address), None, "{address:#x}");
         }

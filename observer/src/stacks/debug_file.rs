@@ -5,15 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::elf::Image;
 
-/// Where debug files lie by build id: of this file system, not of the target's.
-const DIRECTORY: &str = "/usr/lib/debug/.build-id";
+/// Where distributions put debug files by build id: of this file system, not of the target's.
+pub const DEBUG_FILES: &str = "/usr/lib/debug/.build-id";
 
-/// The debug file of a build id, if there is one and it says that it is.
-pub(super) fn find(build_id: &[u8]) -> Option<PathBuf> {
-    find_in(Path::new(DIRECTORY), build_id)
-}
-
-fn find_in(directory: &Path, build_id: &[u8]) -> Option<PathBuf> {
+/// The debug file of a build id in this directory, if there is one and it says that it is.
+pub(super) fn find(directory: &Path, build_id: &[u8]) -> Option<PathBuf> {
     let (first, rest) = build_id.split_first().filter(|(_, rest)| rest.len() >= 7)?;
     let rest: String = rest.iter().map(|byte| format!("{byte:02x}")).collect();
     let path = directory.join(format!("{first:02x}")).join(rest + ".debug");
@@ -37,17 +33,18 @@ mod tests {
             .path()
             .join(&name[..2])
             .join(format!("{}.debug", &name[2..]));
-        assert_eq!(find_in(directory.path(), &build_id), None);
+        assert_eq!(find(directory.path(), &build_id), None);
         fs::create_dir(path.parent().expect("a folder")).expect("created");
         fs::write(&path, &program).expect("written");
-        assert_eq!(find_in(directory.path(), &build_id), Some(path.clone()));
+        assert_eq!(find(directory.path(), &build_id), Some(path.clone()));
         fs::copy("/proc/self/exe", &path).expect("another program");
-        assert_eq!(find_in(directory.path(), &build_id), None);
+        assert_eq!(find(directory.path(), &build_id), None);
     }
 
     #[test]
     fn a_build_id_that_is_too_short_has_none() {
-        assert_eq!(find(&[1, 2, 3]), None);
-        assert_eq!(find(&[]), None);
+        let directory = Path::new(DEBUG_FILES);
+        assert_eq!(find(directory, &[1, 2, 3]), None);
+        assert_eq!(find(directory, &[]), None);
     }
 }

@@ -14,6 +14,7 @@
 //! | `symbols.rs`, `debug_file.rs` | functions and lines of addresses (blazesym) |
 //! | `internal.rs` | which frames are not the program's own |
 //! | `names.rs` | the same for stacks that somebody else walked |
+//! | `callers.rs` | stacks of running threads, which a kernel program recorded |
 //! | `walker.rs` | a thread that does all this, and may be left behind |
 //! | `stalled.rs` | the stack of one stalled task, for findings |
 //!
@@ -22,6 +23,7 @@
 //! make of the rest runs in a thread of its own, whose panic or endless loop costs the names and
 //! not the dump.
 
+mod callers;
 mod copy;
 mod debug_file;
 mod internal;
@@ -32,7 +34,9 @@ mod symbols;
 mod unwind;
 mod walker;
 
+pub use callers::{CallStack, Callers, Recorded};
 pub use copy::{MAX_COPY_BYTES, StackCopy};
+pub use debug_file::DEBUG_FILES;
 pub use internal::hide_internal;
 pub use names::Names;
 pub use stalled::{COMMAND as STALLED_STACK, StalledStacks, StalledTask, stalled_stack};

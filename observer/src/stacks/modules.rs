@@ -39,6 +39,13 @@ impl Modules {
         Ok(Self(modules.collect()))
     }
 
+    /// Those of a process; `None` where [`Modules::of`] fails, which is logged.
+    pub fn or_none(pid: u32) -> Option<Self> {
+        Self::of(pid)
+            .inspect_err(|error| tracing::debug!(pid, %error, "no files to look stacks up in"))
+            .ok()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &Module> {
         self.0.iter()
     }

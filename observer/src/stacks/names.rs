@@ -1,5 +1,8 @@
 //! Names of code addresses of a live process, for those who have stacks already.
 
+use std::path::Path;
+
+use super::debug_file::DEBUG_FILES;
 use super::modules::Modules;
 use super::symbols::{Frame, Symbols};
 
@@ -19,8 +22,8 @@ impl Names {
     pub fn of(pid: u32) -> Self {
         Self {
             pid,
-            modules: look(pid).unwrap_or_default(),
-            symbols: Symbols::new(),
+            modules: Modules::or_none(pid).unwrap_or_default(),
+            symbols: Symbols::new(Path::new(DEBUG_FILES)),
         }
     }
 
@@ -28,20 +31,14 @@ impl Names {
     pub fn frames(&mut self, addresses: &[u64]) -> Vec<Vec<Frame>> {
         let is_missing = |address: &u64| self.modules.find(*address).is_none();
         if addresses.iter().any(is_missing)
-            && let Some(modules) = look(self.pid)
+            && let Some(modules) = Modules::or_none(self.pid)
         {
             // Descriptors of the old ones may be used again.
-            (self.modules, self.symbols) = (modules, Symbols::new());
+            (self.modules, self.symbols) = (modules, Symbols::new(Path::new(DEBUG_FILES)));
         }
         let frames = addresses.iter();
         frames
             .map(|address| self.symbols.frames(&self.modules, *address))
             .collect()
     }
-}
-
-fn look(pid: u32) -> Option<Modules> {
-    Modules::of(pid)
-        .inspect_err(|error| tracing::debug!(pid, %error, "no files to take names from"))
-        .ok()
 }

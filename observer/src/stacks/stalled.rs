@@ -15,6 +15,7 @@
 //! does not end is killed, and one that dies takes nothing with it.
 
 use std::io::{self, Read as _};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use anyhow::{Context as _, bail};
 use observer_ebpf_abi::{TaskKey, WalkedStack};
 
 use super::copy::StackCopy;
+use super::debug_file::DEBUG_FILES;
 use super::modules::Modules;
 use super::symbols::Symbols;
 use super::unwind::{End, Registers, Unwinder, Walk};
@@ -199,15 +201,22 @@ fn unwind_a_copy(pid: u32, modules: &Modules, walked: &WalkedStack) -> Vec<u64> 
     let Ok(copy) = StackCopy::read(pid, sp, &mut Vec::new()) else {
         return Vec::new();
     };
-    let registers = Registers { pc, sp, fp };
+    // The saved program counter is where it goes on: no link register is needed.
+    let registers = Registers {
+        pc,
+        sp,
+        fp,
+        link: 0,
+    };
     let walk = Unwinder::new(modules).walk(modules, registers, &copy);
     walk.addresses
 }
 
 fn name(modules: &Modules, addresses: Vec<u64>) -> Vec<String> {
-    let mut symbols = Symbols::with_debug_files_up_to(MAX_DEBUG_BYTES);
+    let mut symbols = Symbols::with_debug_files_up_to(Path::new(DEBUG_FILES), MAX_DEBUG_BYTES);
     let walk = Walk {
         addresses,
+        pointer_steps: 0,
         end: End::Here,
     };
     let stacks = name_all(modules, &mut symbols, &[walk]).into_iter();

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter};
 use std::os::fd::AsRawFd as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use blazesym::symbolize::source::{Elf, Source};
 use blazesym::symbolize::{CodeInfo, Input, Sym, Symbolized, Symbolizer};
@@ -47,6 +47,7 @@ pub struct Frame {
 /// Names addresses of one process.
 pub(super) struct Symbols {
     symbolizer: Symbolizer,
+    debug_files: PathBuf,
     /// By the file's descriptor.
     sources: HashMap<i32, Sources>,
     /// Files larger than this are named by their symbol tables only.
@@ -63,15 +64,17 @@ struct Sources {
 }
 
 impl Symbols {
-    pub fn new() -> Self {
-        Self::with_debug_files_up_to(u64::MAX)
+    /// With the separate debug files of this directory.
+    pub fn new(debug_files: &Path) -> Self {
+        Self::with_debug_files_up_to(debug_files, u64::MAX)
     }
 
     /// Debug information is read of files that are not larger than this: reading it takes time and
     /// memory in proportion.
-    pub fn with_debug_files_up_to(max_debug_bytes: u64) -> Self {
+    pub fn with_debug_files_up_to(debug_files: &Path, max_debug_bytes: u64) -> Self {
         Self {
             symbolizer: Symbolizer::new(),
+            debug_files: debug_files.to_owned(),
             sources: HashMap::new(),
             max_debug_bytes,
         }
@@ -105,7 +108,7 @@ impl Symbols {
         let sources = self
             .sources
             .entry(descriptor)
-            .or_insert_with(|| Sources::of(module, descriptor, max_debug_bytes));
+            .or_insert_with(|| Sources::of(module, descriptor, &self.debug_files, max_debug_bytes));
         let mut frames = look_up(&self.symbolizer, &mut sources.debug, place);
         let has_path = |frame: &Frame| frame.function.as_ref().is_some_and(|f| f.contains("::"));
         if frames.last().is_none_or(|outermost| !has_path(outermost)) {
@@ -121,10 +124,10 @@ impl Symbols {
 }
 
 impl Sources {
-    fn of(module: &Module, descriptor: i32, max_debug_bytes: u64) -> Self {
+    fn of(module: &Module, descriptor: i32, debug_files: &Path, max_debug_bytes: u64) -> Self {
         let build_id = module.image.as_ref().map(|image| image.build_id.as_slice());
         let own = PathBuf::from(format!("/proc/self/fd/{descriptor}"));
-        let separate = build_id.and_then(debug_file::find);
+        let separate = build_id.and_then(|build_id| debug_file::find(debug_files, build_id));
         let paths = || separate.iter().chain([&own]);
         let plain = |path| {
             let mut elf = Elf::new(path);
@@ -225,6 +228,7 @@ impl Frame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stacks::DEBUG_FILES;
 
     #[inline(never)]
     fn known_function() -> u64 {
@@ -234,7 +238,7 @@ mod tests {
     #[test]
     fn a_function_of_ours_has_its_name_file_and_line() {
         let modules = Modules::of(std::process::id()).expect("it may look at itself");
-        let frames = Symbols::new().frames(&modules, known_function());
+        let frames = Symbols::new(Path::new(DEBUG_FILES)).frames(&modules, known_function());
         let frame = frames.last().expect("at least one");
         let function = frame.function.as_deref().expect("a name");
         assert!(
@@ -249,7 +253,7 @@ mod tests {
     #[test]
     fn of_a_file_too_large_the_symbol_table_alone_is_read() {
         let modules = Modules::of(std::process::id()).expect("it may look at itself");
-        let mut symbols = Symbols::with_debug_files_up_to(1);
+        let mut symbols = Symbols::with_debug_files_up_to(Path::new(DEBUG_FILES), 1);
         let frames = symbols.frames(&modules, known_function());
         let [frame] = frames.as_slice() else {
             panic!("inlined functions are not known: {frames:?}")
@@ -276,7 +280,7 @@ mod tests {
     #[test]
     fn an_address_of_no_file_is_a_frame_all_the_same() {
         let modules = Modules::of(std::process::id()).expect("it may look at itself");
-        let frames = Symbols::new().frames(&modules, 77);
+        let frames = Symbols::new(Path::new(DEBUG_FILES)).frames(&modules, 77);
         assert_eq!((frames.len(), frames[0].address), (1, 77));
         assert_eq!(frames[0].function, None);
     }

@@ -19,15 +19,18 @@ use crate::elf::SectionBytes;
 /// Most frames of one stack; what lies beyond is left out, at the task's beginning.
 pub const MAX_FRAMES: usize = 256;
 
-/// What a parked task saved.
+/// What a parked task saved, or a running thread has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Registers {
-    /// An address in the function that parked.
+    /// An address in the innermost function.
     pub pc: u64,
     /// Its stack pointer.
     pub sp: u64,
     /// Its frame pointer register, whatever is in it.
     pub fp: u64,
+    /// Its register with the return address; 0 where the processor has none, or it is not known:
+    /// whoever parks has called, and has it on its stack.
+    pub link: u64,
 }
 
 /// Why a walk ended where it did.
@@ -37,6 +40,8 @@ pub enum End {
     Here,
     /// The stack is deeper than the copy, or has more frames than are followed.
     Cut,
+    /// The next address is in no mapped file.
+    Nowhere,
 }
 
 /// The addresses of a stack's frames, the innermost first. All but the first are inside of the
@@ -45,6 +50,8 @@ pub enum End {
 pub(super) struct Walk {
     pub addresses: Vec<u64>,
     pub end: End,
+    /// So many of its first steps, from a frame to its caller, are those of frame pointers too.
+    pub pointer_steps: usize,
 }
 
 /// Unwinds stacks of one process.
@@ -77,29 +84,61 @@ impl Unwinder {
                 }
             })
         };
-        let start = native(registers);
-        let mut frames = self
-            .unwinder
-            .iter_frames(registers.pc, start, &mut self.cache, &mut read);
-        let mut addresses = Vec::new();
-        // An error is the end of most stacks: what is above the first frame was never called.
-        while let Ok(Some(frame)) = frames.next() {
-            let address = inside_of_the_call(frame);
+        let mut at = FrameAddress::from_instruction_pointer(registers.pc);
+        let mut registers = native(registers);
+        let (mut addresses, mut pointer_steps) = (Vec::new(), 0);
+        let last = loop {
+            let address = at.address_for_lookup();
             if modules.find(address).is_none() {
-                break;
+                break End::Nowhere;
             }
             if addresses.len() == MAX_FRAMES {
-                end = End::Cut;
-                break;
+                break End::Cut;
             }
             addresses.push(address);
+            let pointer = frame_pointer(&registers);
+            let step = self
+                .unwinder
+                .unwind_frame(at, &mut registers, &mut self.cache, &mut read);
+            // An error is the end of most stacks: what is above the first frame was never called.
+            let Ok(Some(caller)) = step else {
+                break End::Here;
+            };
+            let is_pointer_step = copy.word(pointer) == Some(frame_pointer(&registers))
+                && copy.word(pointer.wrapping_add(8)) == Some(caller);
+            if is_pointer_step && pointer_steps + 1 == addresses.len() {
+                pointer_steps += 1;
+            }
+            match FrameAddress::from_return_address(caller) {
+                Some(next) => at = next,
+                None => break End::Here,
+            }
+        };
+        Walk {
+            addresses,
+            end: if end == End::Cut { end } else { last },
+            pointer_steps,
         }
-        Walk { addresses, end }
     }
-}
 
-fn inside_of_the_call(frame: FrameAddress) -> u64 {
-    frame.address_for_lookup()
+    /// Whether frame pointers lead from this frame to its caller, by what the frame's file says.
+    pub fn keeps_pointer(&mut self, frame: FrameAddress) -> bool {
+        const START: Registers = Registers {
+            pc: 0,
+            sp: 1 << 20,
+            fp: 2 << 20,
+            link: 0,
+        };
+        // Any memory that is not the same everywhere tells which of its words were taken.
+        let word = |address: u64| address + (1 << 30);
+        let mut registers = native(START);
+        let mut read = |address| Ok(word(address));
+        let caller = self
+            .unwinder
+            .unwind_frame(frame, &mut registers, &mut self.cache, &mut read);
+        caller.is_ok_and(|caller| caller == Some(word(START.fp + 8)))
+            && frame_pointer(&registers) == word(START.fp)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -107,10 +146,19 @@ fn native(registers: Registers) -> UnwindRegsNative {
     UnwindRegsNative::new(registers.pc, registers.sp, registers.fp)
 }
 
-/// The link register is not saved: whoever parks has called, and has it on its stack.
 #[cfg(target_arch = "aarch64")]
 fn native(registers: Registers) -> UnwindRegsNative {
-    UnwindRegsNative::new(0, registers.sp, registers.fp)
+    UnwindRegsNative::new(registers.link, registers.sp, registers.fp)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn frame_pointer(registers: &UnwindRegsNative) -> u64 {
+    registers.bp()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn frame_pointer(registers: &UnwindRegsNative) -> u64 {
+    registers.fp()
 }
 
 /// A file without call frame information is added too: then frame pointers are followed.
@@ -151,7 +199,12 @@ mod tests {
                 options(nomem, nostack, preserves_flags),
             );
         }
-        Registers { pc, sp, fp }
+        Registers {
+            pc,
+            sp,
+            fp,
+            link: 0,
+        }
     }
 
     #[inline(never)]
@@ -215,8 +268,8 @@ mod tests {
         let words = prop::collection::vec(word, 0..200);
         proptest!(|((pc, fp) in registers, words in words)| {
             let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
-            let copy = StackCopy::new(START, &bytes);
-            let registers = Registers { pc, sp: START, fp };
+            let copy = StackCopy::new(START, &bytes, false);
+            let registers = Registers { pc, sp: START, fp, link: 0 };
             let walk = unwinder.borrow_mut().walk(&modules, registers, &copy);
             prop_assert!(walk.addresses.len() <= MAX_FRAMES);
         });

@@ -10,11 +10,13 @@
 //! behind for the process to end.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::copy::StackCopy;
+use super::debug_file::DEBUG_FILES;
 use super::hide_internal;
 use super::modules::Modules;
 use super::symbols::{Frame, Symbols};
@@ -120,12 +122,22 @@ impl Walker {
     ///
     /// When the process has ended, or may not be looked at.
     pub fn start(pid: u32) -> Result<Self, ExamineError> {
+        Self::start_with(pid, DEBUG_FILES.into())
+    }
+
+    /// The same with the separate debug files of another directory than the usual one: by build id,
+    /// `ab/cdef….debug`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Walker::start`].
+    pub fn start_with(pid: u32, debug_files: PathBuf) -> Result<Self, ExamineError> {
         let modules = Modules::of(pid)?;
         let (jobs, queue) = sync_channel(QUEUE);
         let (done, walked) = sync_channel(1);
         thread::spawn(move || {
             // Nobody waits any more: then nobody wants it.
-            let _ = done.send(work(&modules, &queue));
+            let _ = done.send(work(&modules, &debug_files, &queue));
         });
         Ok(Self {
             jobs,
@@ -180,7 +192,7 @@ impl Walker {
     }
 }
 
-fn work(modules: &Modules, jobs: &Receiver<Job>) -> Walked {
+fn work(modules: &Modules, debug_files: &Path, jobs: &Receiver<Job>) -> Walked {
     let mut unwinder = Unwinder::new(modules);
     let (mut walks, mut of_tasks) = (Walks::default(), HashMap::new());
     for job in jobs {
@@ -191,7 +203,7 @@ fn work(modules: &Modules, jobs: &Receiver<Job>) -> Walked {
         };
     }
     Walked {
-        stacks: name_all(modules, &mut Symbols::new(), &walks.in_order),
+        stacks: name_all(modules, &mut Symbols::new(debug_files), &walks.in_order),
         of_tasks,
         left_out: walks.left_out,
     }
@@ -253,8 +265,11 @@ mod tests {
     }
 
     fn submit(walker: &Walker, task: u64, pc: u64) {
-        let registers = Registers { pc, sp: 0, fp: 0 };
-        let copy = StackCopy::new(0, &[]);
+        let registers = Registers {
+            pc,
+            ..Registers::default()
+        };
+        let copy = StackCopy::new(0, &[], false);
         walker.submit(task, registers, copy).expect("it runs");
     }
 
@@ -280,6 +295,7 @@ mod tests {
         let walk = |address| Walk {
             addresses: vec![address],
             end: End::Here,
+            pointer_steps: 0,
         };
         for address in 0..MAX_STACKS as u64 {
             assert!(walks.intern(walk(address)).is_some());
@@ -295,7 +311,7 @@ mod tests {
     };
 
     fn job(walker: &Walker) -> Result<(), WalkError> {
-        walker.submit(1, Registers::default(), StackCopy::new(0, &[]))
+        walker.submit(1, Registers::default(), StackCopy::new(0, &[], false))
     }
 
     #[test]

@@ -29,4 +29,4 @@ pub use look::Look;
 pub use render::draw;
 pub use source::{Endpoint, NotAnAddress, OwnPipeline, Source, SourceError};
 pub use state::State;
-pub use terminal::{Channel, show};
+pub use terminal::{Channel, on_terminal, show};

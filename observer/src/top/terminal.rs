@@ -51,30 +51,46 @@ pub fn show(
     channel: &Channel,
     has_processes: bool,
 ) -> anyhow::Result<()> {
+    on_terminal(|terminal| {
+        let keys = channel.sender();
+        thread::spawn(move || follow_keys(&keys));
+        loop {
+            draw_on(terminal, &state, look)?;
+            // Waits for one, then takes what came meanwhile: one screen for all.
+            let first = channel
+                .receiver
+                .recv()
+                .context("nobody is left to listen to")?;
+            let more = channel.receiver.try_iter();
+            for input in [first].into_iter().chain(more) {
+                if let Input::Failed(why) = &input {
+                    bail!("{why}");
+                }
+                match state.take(input) {
+                    Some(Command::Quit) => return Ok(()),
+                    Some(Command::Stacks(pid)) => {
+                        ask_for_stacks(pid, has_processes, channel.sender());
+                    }
+                    None => {}
+                }
+            }
+        }
+    })
+}
+
+/// Takes the terminal over for `body`, and leaves it as it was: when that returns, when it fails,
+/// and when it panics, before the panic's message is written.
+///
+/// # Errors
+///
+/// The terminal cannot be used, or what `body` says.
+pub fn on_terminal<T>(
+    body: impl FnOnce(&mut DefaultTerminal) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let mut terminal =
         ratatui::try_init().context("cannot use this terminal: is stdin one, and stdout?")?;
     let _restore = Restore;
-    let keys = channel.sender();
-    thread::spawn(move || follow_keys(&keys));
-    loop {
-        draw_on(&mut terminal, &state, look)?;
-        // Waits for one, then takes what came meanwhile: one screen for all.
-        let first = channel
-            .receiver
-            .recv()
-            .context("nobody is left to listen to")?;
-        let more = channel.receiver.try_iter();
-        for input in [first].into_iter().chain(more) {
-            if let Input::Failed(why) = &input {
-                bail!("{why}");
-            }
-            match state.take(input) {
-                Some(Command::Quit) => return Ok(()),
-                Some(Command::Stacks(pid)) => ask_for_stacks(pid, has_processes, channel.sender()),
-                None => {}
-            }
-        }
-    }
+    body(&mut terminal)
 }
 
 fn draw_on(terminal: &mut DefaultTerminal, state: &State, look: Look) -> anyhow::Result<()> {

@@ -3,16 +3,17 @@
 //! ```text
 //!  ring ──▶ session: records ──▶ event: what happened ──▶ text | json | chrome ──▶ stdout
 //!             │  sites: names, and what is not wanted
-//!             └── records with stacks ──▶ spawn_stacks ──▶ table or JSON at the end
+//!             └── records with stacks ──▶ lives: who called ──▶ spawn_stacks ──▶ table or JSON at the end
 //! ```
 //!
 //! Apart from the pipeline of `observer run`: nothing is modelled, nothing is judged, and it works
-//! beside a running observer. [`Session`] alone does I/O with the kernel and the target; the
-//! others are pure. What the programs could not record is counted, and every format shows it.
+//! beside a running observer. [`Session`] alone does I/O with the kernel and the target, and for
+//! it [`stacks`](crate::stacks) reads the target's files; the others are pure. What the programs could not record is counted, and every format shows it.
 
 mod chrome;
 mod event;
 mod json;
+mod lives;
 mod session;
 mod sites;
 mod spawn_stacks;
@@ -23,6 +24,7 @@ mod text;
 pub use chrome::Chrome;
 pub use event::{Event, Kind};
 pub use json::JsonLines;
+pub use lives::Life;
 pub use session::{Batch, Session, TraceError, Wanted};
 pub use sites::SiteFilter;
 pub use spawn_stacks::{SpawnStacks, StackGroup};

@@ -8,19 +8,24 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use observer_ebpf_abi::{
-    Loss, RING_BYTES_UNUSED, StackRecord, TRACE_RING_BYTES, TraceFilter, TraceRecord, names,
+    Loss, RING_BYTES_UNUSED, TRACE_RING_BYTES, TRACE_STACKS_RING_BYTES, TraceFilter, TraceRecord,
+    names,
 };
 
 use tokio::io::unix::AsyncFd;
 
+use super::lives::{Copied, LifeRecord, Lives};
 use super::sites::{Site, Sites};
-use super::{Event, Kind, SiteFilter, TaskId};
+use super::{Event, Kind, Life, SiteFilter, TaskId};
 use crate::attach::{AttachError, Kernel, Links, LoadError, LoadOptions, Mode, Programs};
 use crate::collect::{CollectError, Collector, Ring, Text};
 use crate::discover::{Discovery, ExamineError, Found};
 use crate::sys::clock;
 use crate::sys::plain::bytes_of;
 use crate::sys::poll::watch;
+
+/// Most records with stacks that one look takes: so many copies are unwound in some milliseconds.
+const STACKS_A_LOOK: usize = 1_024;
 
 /// What is wanted of a process.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +84,7 @@ pub struct Session {
 /// The one ring that the session uses.
 enum Rings {
     Events(Ring<TraceRecord>),
-    Stacks(Ring<StackRecord>),
+    Stacks(Ring<[u8]>, Box<Lives>),
 }
 
 /// What has happened since the last look.
@@ -88,7 +93,11 @@ pub struct Batch {
     /// Events of wanted sites, in the order in which threads recorded them.
     pub events: Vec<Event>,
     /// Spawns and exits of wanted sites, with their site's label.
-    pub stacks: Vec<(Arc<str>, StackRecord)>,
+    pub lives: Vec<(Arc<str>, Life)>,
+    /// Spawns among them whose stacks had to be copied.
+    pub copies: u64,
+    /// Spawns among them whose stacks should have been copied, and were not, for lack of room.
+    pub uncopied: u64,
     /// Events that were lost.
     pub lost: u64,
     /// There may be more.
@@ -105,7 +114,7 @@ impl Session {
         let began_ns = clock::boot_ns();
         let found = find(wanted.pid)?;
         let mut kernel = Kernel::load(&options(wanted.with_stacks))?;
-        let rings = Rings::open(&mut kernel, wanted.with_stacks)?;
+        let rings = Rings::open(&mut kernel, &wanted)?;
         let filter = TraceFilter {
             tgid: wanted.pid,
             with_stacks: wanted.with_stacks.into(),
@@ -168,22 +177,22 @@ impl Session {
     /// The counters of losses cannot be read.
     pub fn look(&mut self) -> Result<Batch, TraceError> {
         let mut batch = Batch::default();
-        match &mut self.rings {
+        batch.is_partial = match &mut self.rings {
             Rings::Events(ring) => {
                 let mut records = Vec::new();
-                batch.is_partial = ring.take(&mut records);
+                let is_partial = ring.take(&mut records);
                 for record in records {
                     self.add_event(&record, &mut batch);
                 }
+                is_partial
             }
-            Rings::Stacks(ring) => {
-                let mut records = Vec::new();
-                batch.is_partial = ring.take(&mut records);
-                for record in records {
-                    self.add_stack(record, &mut batch);
-                }
-            }
-        }
+            Rings::Stacks(ring, lives) => ring.each(STACKS_A_LOOK, |bytes| {
+                let pid = self.found.id.pid;
+                add_life(bytes, lives, &mut batch, &self.kernel, |address| {
+                    meet(&mut self.sites, &self.kernel, pid, address)
+                });
+            }),
+        };
         let lost = self.collector.lost(Loss::Trace)?;
         batch.lost = lost.saturating_sub(self.lost);
         self.lost = lost;
@@ -197,7 +206,8 @@ impl Session {
 
     fn add_event(&mut self, record: &TraceRecord, batch: &mut Batch) {
         let Some(kind) = Kind::of(record) else { return };
-        let site = self.meet(record.site);
+        let pid = self.found.id.pid;
+        let site = meet(&mut self.sites, &self.kernel, pid, record.site);
         if site.is_wanted {
             batch.events.push(Event {
                 boot_ns: record.boot_ns,
@@ -208,33 +218,58 @@ impl Session {
             });
         }
     }
+}
 
-    fn add_stack(&mut self, record: StackRecord, batch: &mut Batch) {
-        let site = self.meet(record.site);
-        if site.is_wanted {
-            batch.stacks.push((site.label, record));
-        }
+fn add_life(
+    bytes: &[u8],
+    lives: &mut Lives,
+    batch: &mut Batch,
+    kernel: &Kernel,
+    meet: impl FnOnce(u64) -> Site,
+) {
+    let Some(record) = LifeRecord::read(bytes) else {
+        return;
+    };
+    let site = meet(record.site());
+    if !site.is_wanted {
+        return;
     }
+    let (life, copied) = lives.take(&record);
+    match copied {
+        Copied::ForAll(key) => {
+            // Where it has no room the stack is copied again.
+            mark(kernel, names::TRACE_KNOWN, key);
+            batch.copies += 1;
+        }
+        Copied::ForThis => batch.copies += 1,
+        Copied::Missing => batch.uncopied += 1,
+        Copied::Unneeded => {}
+    }
+    batch.lives.push((site.label, life));
+}
 
-    /// The site; one that is not wanted is put aside in the kernel when it is met.
-    fn meet(&mut self, address: u64) -> Site {
-        let pid = self.found.id.pid;
-        let (site, is_new) = self.sites.meet(address, |address| Text::read(pid, address));
-        if is_new && !site.is_wanted {
-            let maps = self.kernel.maps();
-            let unwanted = maps.get(names::TRACE_UNWANTED);
-            let put = unwanted.insert(&address.to_ne_bytes(), bytes_of(&1_u32));
-            // Where it has no room we leave the events out by ourselves.
-            put.unwrap_or_else(|error| tracing::debug!(%error, "a site is not put aside"));
-        }
-        site
+/// The site; one that is not wanted is put aside in the kernel when it is met.
+fn meet(sites: &mut Sites, kernel: &Kernel, pid: u32, address: u64) -> Site {
+    let (site, is_new) = sites.meet(address, |address| Text::read(pid, address));
+    if is_new && !site.is_wanted {
+        // Where it has no room we leave the events out by ourselves.
+        mark(kernel, names::TRACE_UNWANTED, address);
     }
+    site
+}
+
+/// Puts a key into a map whose values say nothing.
+fn mark(kernel: &Kernel, map: &str, key: u64) {
+    let maps = kernel.maps();
+    let put = maps.get(map).insert(&key.to_ne_bytes(), bytes_of(&1_u32));
+    put.unwrap_or_else(|error| tracing::debug!(map, key, %error, "not told the kernel"));
 }
 
 impl Rings {
-    fn open(kernel: &mut Kernel, with_stacks: bool) -> io::Result<Self> {
-        Ok(if with_stacks {
-            Self::Stacks(Ring::named(kernel, names::TRACE_STACKS)?)
+    fn open(kernel: &mut Kernel, wanted: &Wanted) -> io::Result<Self> {
+        Ok(if wanted.with_stacks {
+            let ring = Ring::named(kernel, names::TRACE_STACKS)?;
+            Self::Stacks(ring, Box::new(Lives::of(wanted.pid)))
         } else {
             Self::Events(Ring::named(kernel, names::TRACE)?)
         })
@@ -254,13 +289,13 @@ fn find(pid: u32) -> Result<Found, TraceError> {
 /// The programs of a trace with one ring of full size.
 fn options(with_stacks: bool) -> LoadOptions {
     let ring = if with_stacks {
-        names::TRACE_STACKS
+        (names::TRACE_STACKS, TRACE_STACKS_RING_BYTES)
     } else {
-        names::TRACE
+        (names::TRACE, TRACE_RING_BYTES)
     };
     LoadOptions {
         programs: Programs::Trace,
-        max_entries: vec![(ring, TRACE_RING_BYTES), (names::RING, RING_BYTES_UNUSED)],
+        max_entries: vec![ring, (names::RING, RING_BYTES_UNUSED)],
         ..LoadOptions::default()
     }
 }

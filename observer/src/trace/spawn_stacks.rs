@@ -7,15 +7,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use observer_ebpf_abi::{StackRecord, TRACE_FRAMES};
-use runtime_abi::ProbeId;
+use super::Life;
+use crate::stacks::CallStack;
 
 /// Live tasks that are remembered; those that come beyond are counted.
 const MAX_TASKS: usize = 1 << 21;
 /// Different stacks that are remembered; tasks of others are counted under none.
 const MAX_STACKS: usize = 16_384;
 
-type Key = (Arc<str>, Vec<u64>);
+type Key = (Arc<str>, Arc<CallStack>);
 
 /// Live tasks by their site and the stack that spawned them.
 #[derive(Debug, Default)]
@@ -32,8 +32,8 @@ pub struct SpawnStacks {
 pub struct StackGroup {
     /// The site's label.
     pub site: Arc<str>,
-    /// Addresses in the code, the innermost first; empty if the stack could not be walked.
-    pub frames: Vec<u64>,
+    /// The stack; without frames if it could not be walked.
+    pub stack: Arc<CallStack>,
     /// Tasks spawned while the trace lasted.
     pub spawned: u64,
     /// Those of them that are alive.
@@ -41,15 +41,17 @@ pub struct StackGroup {
 }
 
 impl SpawnStacks {
-    /// Takes a record; returns its group if that has begun with it.
-    pub fn take(&mut self, site: &Arc<str>, record: &StackRecord) -> Option<&StackGroup> {
-        if record.probe == ProbeId::Spawn as u32 {
-            return self.spawn(site, record);
+    /// Takes what became of a task; returns its group if that has begun with it.
+    pub fn take(&mut self, site: &Arc<str>, life: &Life) -> Option<&StackGroup> {
+        match life {
+            Life::Began { task, stack } => self.begin(*task, site, stack),
+            Life::Ended { task } => {
+                if let Some(group) = self.tasks.remove(task) {
+                    self.groups[group].live -= 1;
+                }
+                None
+            }
         }
-        if let Some(group) = self.tasks.remove(&record.task) {
-            self.groups[group].live -= 1;
-        }
-        None
     }
 
     /// Tasks that were not taken, for there were too many.
@@ -69,18 +71,18 @@ impl SpawnStacks {
         groups
     }
 
-    fn spawn(&mut self, site: &Arc<str>, record: &StackRecord) -> Option<&StackGroup> {
+    fn begin(&mut self, task: u64, site: &Arc<str>, stack: &Arc<CallStack>) -> Option<&StackGroup> {
         if self.tasks.len() >= MAX_TASKS {
             self.left_out += 1;
             return None;
         }
-        let (index, is_new) = self.group(site, frames(record));
+        let (index, is_new) = self.group(site, stack);
         let Some(index) = index else {
             self.left_out += 1;
             return None;
         };
         // An id that is alive already had an end that was lost.
-        if let Some(previous) = self.tasks.insert(record.task, index) {
+        if let Some(previous) = self.tasks.insert(task, index) {
             self.groups[previous].live -= 1;
         }
         let group = &mut self.groups[index];
@@ -89,8 +91,8 @@ impl SpawnStacks {
         is_new.then_some(&self.groups[index])
     }
 
-    fn group(&mut self, site: &Arc<str>, frames: &[u64]) -> (Option<usize>, bool) {
-        let key = (site.clone(), frames.to_vec());
+    fn group(&mut self, site: &Arc<str>, stack: &Arc<CallStack>) -> (Option<usize>, bool) {
+        let key = (Arc::clone(site), Arc::clone(stack));
         if let Some(index) = self.stacks.get(&key) {
             return (Some(*index), false);
         }
@@ -100,7 +102,7 @@ impl SpawnStacks {
         let index = self.groups.len();
         self.groups.push(StackGroup {
             site: site.clone(),
-            frames: key.1.clone(),
+            stack: stack.clone(),
             spawned: 0,
             live: 0,
         });
@@ -109,34 +111,25 @@ impl SpawnStacks {
     }
 }
 
-fn frames(record: &StackRecord) -> &[u64] {
-    let count = (record.frame_count as usize).min(TRACE_FRAMES);
-    let frames = &record.frames[..count];
-    // The walk ends at a return address of 0, where the stack has such a bottom.
-    let end = frames.iter().position(|frame| *frame == 0);
-    &frames[..end.unwrap_or(count)]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn record(probe: ProbeId, task: u64, frames: &[u64]) -> StackRecord {
-        let mut record = StackRecord {
-            probe: probe as u32,
-            frame_count: frames.len() as u32,
-            task,
-            site: 4_096,
-            frames: [7; TRACE_FRAMES],
+    fn began(task: u64, frames: &[u64]) -> Life {
+        let stack = CallStack {
+            frames: frames.to_vec(),
+            is_cut: false,
         };
-        record.frames[..frames.len()].copy_from_slice(frames);
-        record
+        Life::Began {
+            task,
+            stack: Arc::new(stack),
+        }
     }
 
     fn rows(stacks: &SpawnStacks) -> Vec<(Vec<u64>, u64, u64)> {
         let groups = stacks.groups().into_iter();
         groups
-            .map(|group| (group.frames.clone(), group.spawned, group.live))
+            .map(|group| (group.stack.frames.clone(), group.spawned, group.live))
             .collect()
     }
 
@@ -144,32 +137,12 @@ mod tests {
     fn live_tasks_are_grouped_by_the_stack_that_spawned_them() {
         let (mut stacks, site) = (SpawnStacks::default(), "x:1:1".into());
         let (one, other) = ([1, 2, 3], [1, 2, 4]);
-        assert!(
-            stacks
-                .take(&site, &record(ProbeId::Spawn, 10, &one))
-                .is_some()
-        );
-        assert!(
-            stacks
-                .take(&site, &record(ProbeId::Spawn, 11, &other))
-                .is_some()
-        );
-        assert!(
-            stacks
-                .take(&site, &record(ProbeId::Spawn, 12, &other))
-                .is_none()
-        );
-        assert!(
-            stacks
-                .take(&site, &record(ProbeId::Spawn, 13, &one))
-                .is_none()
-        );
+        assert!(stacks.take(&site, &began(10, &one)).is_some());
+        assert!(stacks.take(&site, &began(11, &other)).is_some());
+        assert!(stacks.take(&site, &began(12, &other)).is_none());
+        assert!(stacks.take(&site, &began(13, &one)).is_none());
         for ended in [10, 13, 99] {
-            assert!(
-                stacks
-                    .take(&site, &record(ProbeId::Exit, ended, &[]))
-                    .is_none()
-            );
+            assert!(stacks.take(&site, &Life::Ended { task: ended }).is_none());
         }
         assert_eq!(
             rows(&stacks),
@@ -181,17 +154,8 @@ mod tests {
     fn an_id_that_comes_again_is_counted_once() {
         let (mut stacks, site) = (SpawnStacks::default(), "x:1:1".into());
         for _ in 0..2 {
-            stacks.take(&site, &record(ProbeId::Spawn, 10, &[1]));
+            stacks.take(&site, &began(10, &[1]));
         }
         assert_eq!(rows(&stacks), [(vec![1], 2, 1)]);
-    }
-
-    #[test]
-    fn a_lying_count_of_frames_and_a_bottom_of_zero_end_the_stack() {
-        let mut lying = record(ProbeId::Spawn, 10, &[1, 2, 0, 9]);
-        assert_eq!(frames(&lying), [1, 2]);
-        lying.frame_count = u32::MAX;
-        lying.frames = [5; TRACE_FRAMES];
-        assert_eq!(frames(&lying).len(), TRACE_FRAMES);
     }
 }

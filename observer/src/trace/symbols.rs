@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::stacks::{Frame, Names};
+use crate::stacks::{Frame, Names, hide_internal};
 
 /// Addresses that are remembered; beyond, all are forgotten and asked again.
 const MAX_ADDRESSES: usize = 65_536;
@@ -19,12 +19,14 @@ pub struct Function {
     pub name: String,
     /// `file:line`, where the program has line tables.
     pub place: Option<String>,
+    /// It is not the program's own, and left out where people read.
+    pub hidden: bool,
 }
 
 /// What is at addresses of one process.
 pub struct Symbols {
     names: Names,
-    known: HashMap<u64, Arc<[Function]>>,
+    known: HashMap<u64, Arc<[Frame]>>,
 }
 
 impl Symbols {
@@ -37,16 +39,20 @@ impl Symbols {
         }
     }
 
-    /// The functions of every frame of a stack: where it is, then where each caller goes on.
-    pub fn stack(&mut self, frames: &[u64]) -> Vec<Arc<[Function]>> {
-        // A caller goes on behind its call, which may be another line, or another function.
-        let calls = frames.iter().enumerate();
-        let calls: Vec<u64> = calls
-            .map(|(depth, frame)| frame.saturating_sub(u64::from(depth > 0)))
-            .collect();
-        self.learn(&calls);
-        let known = calls.iter().map(|address| self.known.get(address).cloned());
-        known.map(Option::unwrap_or_default).collect()
+    /// The functions of every frame of a stack: where it is, then the call that each caller waits
+    /// for.
+    pub fn stack(&mut self, addresses: &[u64]) -> Vec<Vec<Function>> {
+        self.learn(addresses);
+        let known = addresses.iter().map(|address| self.known.get(address));
+        let known: Vec<&[Frame]> = known.map(|at| at.map_or(&[][..], |at| at)).collect();
+        let mut frames = known.concat();
+        // Of a program without names nobody knows which functions are its own.
+        if frames.first().is_some_and(|frame| frame.function.is_some()) {
+            hide_internal(&mut frames);
+        }
+        let mut functions = frames.iter().map(Function::of);
+        let of_address = |at: &&[Frame]| functions.by_ref().take(at.len()).collect();
+        known.iter().map(of_address).collect()
     }
 
     fn learn(&mut self, addresses: &[u64]) {
@@ -59,8 +65,7 @@ impl Symbols {
             return;
         }
         for (address, frames) in new.iter().zip(self.names.frames(&new)) {
-            let functions = frames.iter().map(Function::of).collect();
-            self.known.insert(*address, functions);
+            self.known.insert(*address, frames.into());
         }
     }
 }
@@ -75,6 +80,7 @@ impl Function {
         Self {
             name: name.unwrap_or_else(|| format!("{:#x}", frame.address)),
             place,
+            hidden: frame.hidden,
         }
     }
 }
@@ -97,6 +103,6 @@ mod tests {
             .map(|at| at[at.len() - 1].name.as_str())
             .collect();
         assert!(names[0].contains("a_function_with_a_name"), "{names:?}");
-        assert_eq!(names[1], "0x10");
+        assert_eq!(names[1], "0x11");
     }
 }

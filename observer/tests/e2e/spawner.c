@@ -1,7 +1,7 @@
 /* A program that spawns tasks, in name only: one helper with one site, called from two functions.
  * It fires `spawn` and `exit` with the arguments in the contract's registers, and is built with frame
- * pointers. One byte on stdin is one act, answered by a line: `o` and `m` spawn a task from
- * `take_order` and `send_mail`, `x` ends the oldest task. */
+ * pointers or without. One byte on stdin is one act, answered by a line: `o` and `m` spawn a task from
+ * `take_order` and `send_mail`, `d` from 64 KiB below them, `x` ends the oldest task. */
 #include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -76,6 +76,15 @@ __attribute__((noinline)) void send_mail(void) {
     __asm__ volatile("");
 }
 
+__attribute__((noinline)) static void descend(int steps) {
+    char frame[1000];
+    /* It must be there, and be there still after the call. */
+    __asm__ volatile("" : : "r"(frame) : "memory");
+    if (steps) descend(steps - 1);
+    else helper();
+    __asm__ volatile("" : : "r"(frame) : "memory");
+}
+
 int main(void) {
     char act;
     puts("ready");
@@ -83,6 +92,7 @@ int main(void) {
     while (read(0, &act, 1) == 1) {
         if (act == 'o') take_order();
         if (act == 'm') send_mail();
+        if (act == 'd') descend(64);
         if (act == 'x') fire_exit(++ended, (uint64_t)&site, 0);
         puts("done");
         fflush(stdout);

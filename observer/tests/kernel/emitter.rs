@@ -174,7 +174,9 @@ fn program() -> &'static Path {
         let program = directory.path().join("emitter");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel/emitter.c");
         let status = Command::new("gcc")
-            .args(["-O1", "-Wall", "-Werror", "-pthread", "-o"])
+            .args(["-O1", "-Wall", "-Werror", "-pthread"])
+            // A trace finds its stack by them; nothing else looks.
+            .args(["-fno-omit-frame-pointer", "-o"])
             .args([&program, &source])
             .status()
             .expect("gcc is installed");

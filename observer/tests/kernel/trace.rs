@@ -4,15 +4,19 @@ use crate::emitter::Emitter;
 use crate::{kinds, load};
 use observer::attach::{Kernel, LinkKind, Links, LoadOptions, Mode, Programs};
 use observer::collect::{Collector, Ring};
-use observer::sys::plain::bytes_of;
+use observer::sys::plain::{bytes_of, from_bytes};
+use observer::trace::{Life, Session, Wanted};
 use observer_ebpf_abi::{
-    Loss, Plain, RING_BYTES_UNUSED, StackRecord, TRACE_RING_BYTES, TraceFilter, TraceRecord, names,
+    CopyRecord, Loss, Plain, RING_BYTES_UNUSED, StackRecord, TRACE_RING_BYTES,
+    TRACE_STACKS_RING_BYTES, TraceFilter, TraceRecord, names,
 };
 use runtime_abi::ProbeId;
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use tokio::runtime::{Builder, Runtime};
 
 /// A loaded trace of an emitter.
-struct Trace<R> {
+struct Trace<R: ?Sized> {
     emitter: Emitter,
     kernel: Kernel,
     ring: Ring<R>,
@@ -20,7 +24,7 @@ struct Trace<R> {
     _reactor: Runtime,
 }
 
-impl<R: Plain> Trace<R> {
+impl<R: ?Sized> Trace<R> {
     fn start(kind: LinkKind, ring: (&'static str, u32), mode: Mode) -> Self {
         let emitter = Emitter::start();
         let mut kernel = load(LoadOptions {
@@ -57,16 +61,26 @@ impl<R: Plain> Trace<R> {
             .expect("stored");
     }
 
+    fn lost(&self) -> u64 {
+        Collector::new(&self.kernel)
+            .lost(Loss::Trace)
+            .expect("read")
+    }
+}
+
+impl<R: Plain> Trace<R> {
     fn records(&mut self) -> Vec<R> {
         let mut records = Vec::new();
         while self.ring.take(&mut records) {}
         records
     }
+}
 
-    fn lost(&self) -> u64 {
-        Collector::new(&self.kernel)
-            .lost(Loss::Trace)
-            .expect("read")
+impl Trace<[u8]> {
+    fn records(&mut self) -> Vec<Vec<u8>> {
+        let mut records = Vec::new();
+        while self.ring.each(1, |record| records.push(record.to_vec())) {}
+        records
     }
 }
 
@@ -141,25 +155,33 @@ fn a_full_ring_counts_what_it_refuses() {
     assert_eq!(kept + trace.lost(), 1_000);
 }
 
+fn stacks(kind: LinkKind) -> Trace<[u8]> {
+    let ring = (names::TRACE_STACKS, TRACE_STACKS_RING_BYTES);
+    let trace: Trace<[u8]> = Trace::start(kind, ring, Mode::Lives);
+    trace.want(TraceFilter {
+        with_stacks: 1,
+        ..TraceFilter::default()
+    });
+    trace
+}
+
+/// The part of a stack's record that says whose it is.
+fn said(record: &StackRecord) -> (u32, u64, u64) {
+    (record.probe, record.task, record.site)
+}
+
 #[test]
 fn a_spawn_has_a_stack_that_begins_at_the_probe_and_an_exit_has_none() {
     for &kind in kinds() {
-        let ring = (names::TRACE_STACKS, TRACE_RING_BYTES);
-        let mut trace: Trace<StackRecord> = Trace::start(kind, ring, Mode::Lives);
-        trace.want(TraceFilter {
-            with_stacks: 1,
-            ..TraceFilter::default()
-        });
+        let mut trace = stacks(kind);
         trace.emitter.fire("spawn", &[5, 4_096, 0]);
         trace.emitter.fire("exit", &[5, 4_096, 0]);
         let records = trace.records();
-        let said: Vec<_> = records
-            .iter()
-            .map(|record| (record.probe, record.task, record.site))
-            .collect();
+        let spawn: CopyRecord = from_bytes(&records[0]);
+        let exit: StackRecord = from_bytes(&records[1]);
         let expected = [ProbeId::Spawn, ProbeId::Exit].map(|probe| (probe as u32, 5, 4_096));
-        assert_eq!(said, expected, "{kind:?}");
-        assert!(records[0].frame_count >= 1 && records[1].frame_count == 0);
+        assert_eq!([said(&spawn.stack), said(&exit)], expected, "{kind:?}");
+        assert!(spawn.stack.frame_count >= 1 && exit.frame_count == 0);
         let maps = std::fs::read_to_string(format!("/proc/{}/maps", trace.emitter.pid()));
         let in_emitter = |line: &&str| line.contains("r-xp") && line.ends_with("/emitter");
         let maps = maps.expect("maps");
@@ -167,10 +189,98 @@ fn a_spawn_has_a_stack_that_begins_at_the_probe_and_an_exit_has_none() {
         let (start, rest) = code.split_once('-').expect("a range");
         let end = rest.split(' ').next().expect("an end");
         let address = |text| u64::from_str_radix(text, 16).expect("an address");
-        let first = records[0].frames[0];
+        let first = spawn.stack.frames[0];
+        assert_eq!(spawn.pc, first);
         assert!(
             (address(start)..address(end)).contains(&first),
             "{first:#x}: {code}"
         );
     }
+}
+
+#[test]
+fn a_stack_is_copied_until_its_key_is_known() {
+    for &kind in kinds() {
+        let mut trace = stacks(kind);
+        trace.emitter.fire("spawn", &[5, 4_096, 0]);
+        let first: CopyRecord = from_bytes(&trace.records()[0]);
+        // The emitter waits for its next command: what lies above the frames that it made for this
+        // one is as it was.
+        let unchanged = first.sp + 512..first.start + first.copied;
+        let memory = memory_of(trace.emitter.pid(), &unchanged);
+        assert!(memory.iter().any(|byte| *byte != 0), "{unchanged:x?}");
+        let in_copy = |address| usize::try_from(address - first.start).expect("an offset");
+        let copy = &first.bytes[in_copy(unchanged.start)..in_copy(unchanged.end)];
+        assert!(memory == copy, "{kind:?}");
+        trace.emitter.fire("spawn", &[6, 4_096, 0]);
+        let again: CopyRecord = from_bytes(&trace.records()[0]);
+        assert_eq!(again.stack.key, first.stack.key, "the same frames");
+        let maps = trace.kernel.maps();
+        let known = maps.get(names::TRACE_KNOWN);
+        known
+            .insert(&first.stack.key.to_ne_bytes(), bytes_of(&1_u32))
+            .expect("stored");
+        trace.emitter.fire("spawn", &[7, 4_096, 0]);
+        let records = trace.records();
+        let short: StackRecord = from_bytes(&records[0]);
+        assert_eq!((records.len(), short.task), (1, 7), "{kind:?}");
+        assert_eq!(short.key, first.stack.key);
+        assert_eq!(trace.lost(), 0);
+    }
+}
+
+fn memory_of(pid: u32, addresses: &Range<u64>) -> Vec<u8> {
+    let memory = std::fs::File::open(format!("/proc/{pid}/mem")).expect("it is readable");
+    let bytes = usize::try_from(addresses.end - addresses.start).expect("a length");
+    let mut buffer = vec![0; bytes];
+    let read = memory.read_exact_at(&mut buffer, addresses.start);
+    read.expect("its stack");
+    buffer
+}
+
+#[test]
+fn copies_leave_a_quarter_of_the_ring_to_records_without() {
+    let ring = (names::TRACE_STACKS, 4_096 * 16);
+    let mut trace: Trace<[u8]> = Trace::start(kinds()[0], ring, Mode::Lives);
+    trace.want(TraceFilter {
+        with_stacks: 1,
+        ..TraceFilter::default()
+    });
+    trace.emitter.fire_times("spawn", 1_000, &[5, 4_096, 0]);
+    let records = trace.records();
+    let has_copy = |record: &&Vec<u8>| record.len() == size_of::<CopyRecord>();
+    let copies = records.iter().filter(has_copy).count();
+    assert!((5..=6).contains(&copies), "{copies} of some 9 KiB each");
+    let short = records.len() - copies;
+    assert!((20..=40).contains(&short), "{short} of 424 bytes each");
+    assert_eq!(records.len() as u64 + trace.lost(), 1_000);
+}
+
+#[test]
+fn a_session_copies_a_stack_with_frame_pointers_once() {
+    let mut emitter = Emitter::start();
+    let reactor = Builder::new_current_thread().enable_io().build();
+    let reactor = reactor.expect("a reactor");
+    let _inside = reactor.enter();
+    let wanted = Wanted {
+        pid: emitter.pid(),
+        with_stacks: true,
+        ..Wanted::default()
+    };
+    let mut session = Session::begin(wanted).unwrap_or_else(|error| panic!("{error}"));
+    // Linked statically, it has the C library in its own file, and that keeps no frame pointers.
+    let maps = std::fs::read_to_string(format!("/proc/{}/maps", emitter.pid())).expect("maps");
+    let again = u64::from(!maps.contains("/libc"));
+    let mut stacks = Vec::new();
+    for (task, copies) in [(5, 1), (6, again), (7, again)] {
+        emitter.fire("spawn", &[task, 4_096, 0]);
+        let batch = session.look().expect("read");
+        assert_eq!((batch.copies, batch.lost), (copies, 0), "task {task}");
+        match &batch.lives[..] {
+            [(_, Life::Began { stack, .. })] => stacks.push(stack.clone()),
+            other => panic!("one spawn: {other:?}"),
+        }
+    }
+    assert!(stacks[0].frames.len() >= 3, "{stacks:?}");
+    assert!(stacks.iter().all(|stack| *stack == stacks[0]));
 }

@@ -335,6 +335,7 @@ impl Question<'_> {
             pc: record.pc,
             sp: record.sp,
             fp: record.fp,
+            ..Registers::default()
         };
         if let Err(error) = walker.submit(record.task, registers, copy) {
             self.failed = Some(error);

@@ -39,6 +39,10 @@ pub(super) enum Reason {
 pub(super) struct Summary {
     pub(super) reason: Reason,
     pub(super) events: u64,
+    /// Stacks that were copied.
+    pub(super) copies: u64,
+    /// Stacks that should have been copied.
+    pub(super) uncopied: u64,
     pub(super) lost: u64,
 }
 
@@ -55,6 +59,17 @@ impl fmt::Display for Summary {
         write!(formatter, "{why}: {events} events, {lost} lost")?;
         if lost > 0 {
             formatter.write_str(", because the ring was full: --site or --task make them fewer")?;
+        }
+        let (copies, uncopied) = (self.copies, self.uncopied);
+        if copies > 0 {
+            write!(formatter, "; {copies} stacks copied")?;
+        }
+        if uncopied > 0 {
+            write!(
+                formatter,
+                ", {uncopied} not, because the ring was full of copies: \
+                --site makes them fewer, frame pointers spare most"
+            )?;
         }
         Ok(())
     }
@@ -97,6 +112,11 @@ impl Ending {
     }
 }
 
+/// How long to wait before the look after this one.
+pub(super) fn pause_after(batch: &Batch) -> Duration {
+    if batch.is_partial { MORE } else { LOOK_EVERY }
+}
+
 async fn at(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
@@ -134,7 +154,7 @@ pub(super) async fn stream(
         reason = ending.wait(&mut session, pause).await?;
         if reason.is_none() {
             let batch = session.look()?;
-            pause = if batch.is_partial { MORE } else { LOOK_EVERY };
+            pause = pause_after(&batch);
             reason = writer.write(batch)?;
         }
     }
@@ -213,6 +233,8 @@ impl Writer {
         Ok(Summary {
             reason,
             events: self.events,
+            copies: 0,
+            uncopied: 0,
             lost: self.lost,
         })
     }

@@ -28,5 +28,5 @@ pub use prometheus::Prometheus;
 pub use refusal::{WITHOUT_RIGHTS, says_one_line};
 pub use target::Target;
 pub use tmux::Tmux;
-pub use trace::Trace;
+pub use trace::{Trace, Traced};
 pub use wait::{best_of, eventually, eventually_within};
