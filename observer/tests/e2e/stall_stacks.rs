@@ -45,11 +45,9 @@ fn a_stuck_finding_names_the_function_that_waits() {
         let stack = stack_of_the_stuck(&program);
         assert_eq!(stack["walked_by"], walked_by, "{stack:#}");
         let frames = frames(&stack);
-        let waits = frames.iter().position(|frame| frame.contains("RawMutex"));
-        let called = frames
-            .iter()
-            .position(|frame| frame.contains("target/locks.rs"));
-        assert!(waits.is_some() && waits < called, "{stack:#}");
+        // What is below the first call into the runtime is left out.
+        assert!(frames[0].starts_with("lock"), "{stack:#}");
+        assert!(frames[1].contains("examples/target/locks.rs"), "{stack:#}");
     }
 }
 
