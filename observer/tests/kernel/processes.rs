@@ -42,7 +42,7 @@ fn what_is_forgotten_is_gone_from_every_map_and_nothing_else_is() {
     fire_everything(&mut bench);
     let second = bench.incarnation();
     // All maps but the processes', from which exec took the first.
-    assert_eq!(bench.collector.forget(first).unwrap(), 10);
+    assert_eq!(bench.collector.forget(first).unwrap(), 11);
     let snapshot = bench.collector.read().unwrap();
     let entries: Vec<_> = snapshot
         .map_entries
@@ -54,7 +54,7 @@ fn what_is_forgotten_is_gone_from_every_map_and_nothing_else_is() {
         "{entries:?}"
     );
     assert_eq!(snapshot.ledgers[0].0.incarnation, second);
-    assert_eq!(bench.collector.forget(second).unwrap(), 11);
+    assert_eq!(bench.collector.forget(second).unwrap(), 12);
     let empty = bench.collector.read().unwrap();
     assert!(
         empty.map_entries.iter().all(|map| map.entries == 0),
@@ -71,6 +71,7 @@ fn fire_everything(bench: &mut Bench) {
     emitter.fire("pool", &[site, 1]);
     emitter.fire("parked", &[site, 2, 1, 1]);
     emitter.fire("monitor", &[1]);
+    emitter.fire("stall", &[1, site, 2, 0, 0, 1, 0x10, 0, 0]);
     emitter.fire("park", &[1, site, 2]);
     emitter.fire("unpark", &[1, site, 5]);
     emitter.fire("run", &[1, site, 0, 5]);
