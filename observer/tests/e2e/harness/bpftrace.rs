@@ -25,7 +25,9 @@ impl Bpftrace {
 
     /// Runs a program against a target, and waits until it is attached.
     pub fn start(target: &Target, program: &str) -> Self {
-        let program = format!("BEGIN {{ printf(\"attached\\n\"); }} {program}");
+        // Not `BEGIN`: that comes before the other probes, and its output was seen to wait for the
+        // next that there is.
+        let program = format!("{program} interval:ms:200 {{ printf(\"attached\\n\"); }}");
         let mut child = Command::new("bpftrace")
             .args(["-p", &target.pid().to_string(), "-e", &program])
             .stdin(Stdio::null())
@@ -44,7 +46,7 @@ impl Bpftrace {
         Self { child, output }
     }
 
-    /// Ends it by SIGINT; returns the maps that it prints then.
+    /// Ends it by SIGINT; returns what it printed since it was attached, the maps at the end.
     pub fn finish(mut self) -> String {
         let pid = i32::try_from(self.child.id()).expect("a pid");
         // SAFETY: `kill` takes no pointers; the child is not reaped yet, so the id is its.
