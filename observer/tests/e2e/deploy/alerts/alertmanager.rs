@@ -1,5 +1,6 @@
 //! An Alertmanager that tells one receiver everything at once.
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::json;
@@ -29,7 +30,7 @@ impl Alertmanager {
         let config = folder.path().join("alertmanager.yml");
         std::fs::write(&config, configuration.to_string()).expect("written");
         let address = format!("127.0.0.1:{}", free_port());
-        let child = Command::new("prometheus-alertmanager")
+        let child = command()
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.path={}", folder.path().display()))
             .arg(format!("--web.listen-address={address}"))
@@ -51,6 +52,24 @@ impl Alertmanager {
     pub fn address(&self) -> &str {
         &self.address
     }
+}
+
+/// Debian's Alertmanager reads its templates below `/usr/share`, wherever the program is: it gets
+/// that folder of its own package there, in a mount namespace of its own.
+fn command() -> Command {
+    let path = std::env::var_os("PATH").expect("a search path");
+    let mut folders = std::env::split_paths(&path);
+    let program = folders.find_map(|folder| {
+        let program: PathBuf = folder.join("prometheus-alertmanager");
+        program.canonicalize().ok()
+    });
+    let program = program.expect("prometheus-alertmanager is on the search path");
+    let share = program.parent().expect("a folder").join("../share");
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c"]);
+    command.arg(r#"mount --bind "$1" /usr/share && shift && exec "$@""#);
+    command.arg("sh").arg(share).arg(program);
+    command
 }
 
 impl Drop for Alertmanager {
